@@ -1,0 +1,65 @@
+"""The one tree of errors.
+
+    PlatformError                 everything that this platform raises on purpose
+    |-- TransientError            worth another try; `retry_after` seconds when the upstream said so
+    |   `-- LeaseLostError        somebody else holds the unit now; what this attempt writes is refused
+    |-- PermanentError            another try gives the same result; the unit is skipped and logged
+    `-- RefusedError              a person must look (wrong credentials, wrong query, newer database): stop the run
+
+Raised anywhere, caught in three places only: the HTTP client, the unit engine, the glue's mapper. A message says
+what was tried, on what, and what to do next; it never holds a secret. `kind` is a stable word for tables and metrics.
+"""
+
+from typing import ClassVar
+
+
+class PlatformError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        message: What was tried, on what, and what to do next.
+        kind: Stable snake_case word that groups errors in the ledger and the metrics; the class's default if omitted.
+    """
+
+    default_kind: ClassVar[str] = "platform_error"
+
+    def __init__(self, message: str, *, kind: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind or self.default_kind
+
+
+class TransientError(PlatformError):
+    """Worth another try: a timeout, a 5xx, a dropped connection.
+
+    Args:
+        message: See `PlatformError`.
+        kind: See `PlatformError`.
+        retry_after: Seconds that the upstream asked to wait; None when it did not say.
+    """
+
+    default_kind = "transient"
+
+    def __init__(
+        self, message: str, *, kind: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, kind=kind)
+        self.retry_after = retry_after
+
+
+class LeaseLostError(TransientError):
+    """The unit's lease ran out and another attempt may hold it: nothing more may be written for it."""
+
+    default_kind = "lease_lost"
+
+
+class PermanentError(PlatformError):
+    """Another try would give the same result: a broken record, a missing table, a product that is gone."""
+
+    default_kind = "permanent"
+
+
+class RefusedError(PlatformError):
+    """Nothing of this run can succeed until a person acts: stop at once, say why and what to do."""
+
+    default_kind = "refused"

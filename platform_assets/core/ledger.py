@@ -1,0 +1,83 @@
+"""What the engine and the domains ask of a ledger. Implementations: `resources/state/ledger.py`, and a fake in memory.
+
+Methods are synchronous and may block on a database; the engine calls them in a thread.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from platform_assets.core.units import (
+    Attempt,
+    JsonObject,
+    Plan,
+    Scope,
+    Unit,
+    UnitOutcome,
+    UnitRecord,
+)
+
+
+class PlanLedger(Protocol):
+    """Plans: which units a cell has. Used by domains before and after `run_units`."""
+
+    def find_plan(self, scope: Scope) -> Plan | None:
+        """The newest plan of the scope, open or closed; None when there was none yet."""
+        ...
+
+    def open_plan(self, scope: Scope, units: Sequence[Unit], context: JsonObject) -> Plan:
+        """The open plan of the scope; stores `units` as its next generation when none is open.
+
+        When one is open already, `units` and `context` are ignored: the grid is kept from the first run.
+        Two processes that open at once get the same plan.
+
+        Raises:
+            ValueError: Two units share an id.
+        """
+        ...
+
+    def read_units(self, plan: Plan) -> list[UnitRecord]:
+        """All units of the plan, in the order in which they were planned."""
+        ...
+
+    def close_plan(self, plan: Plan) -> bool:
+        """Marks the plan closed if all of its units are done; False (and no change) if some are not."""
+        ...
+
+
+class UnitLedger(Protocol):
+    """Units under lease: what `run_units` needs."""
+
+    def read_units(self, plan: Plan) -> list[UnitRecord]:
+        """All units of the plan, in the order in which they were planned."""
+        ...
+
+    def claim(
+        self, plan: Plan, unit_ids: Sequence[str], attempt: Attempt, lease_seconds: float
+    ) -> list[UnitRecord]:
+        """Takes those of the units that nobody holds, as RUNNING under `attempt`, until now + `lease_seconds`.
+
+        Claimable is a unit that is PENDING or FAILED, or RUNNING with a lease that ran out or whose owner is a dead
+        process of this host. Units that are DONE or held are left out of the answer. `attempts` grows by one.
+        """
+        ...
+
+    def renew(self, plan: Plan, attempt: Attempt, lease_seconds: float) -> set[str]:
+        """Extends every lease that `attempt` still holds in the plan; returns the unit ids that it holds."""
+        ...
+
+    def record(self, plan: Plan, attempt: Attempt, outcomes: Sequence[UnitOutcome]) -> set[str]:
+        """Writes outcomes in one transaction; returns the unit ids that were refused (fencing).
+
+        A write is refused when the unit is no longer RUNNING under this attempt. A refused write changes nothing.
+        """
+        ...
+
+    def save_checkpoints(
+        self, plan: Plan, attempt: Attempt, checkpoints: Mapping[str, JsonObject]
+    ) -> set[str]:
+        """Stores checkpoints of running units in one transaction; returns the unit ids that were refused."""
+        ...
+
+    def read_done(self, plan: Plan, unit_ids: Collection[str]) -> set[str]:
+        """Those of the units that are DONE by now, whoever did them."""
+        ...

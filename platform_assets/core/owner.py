@@ -1,0 +1,51 @@
+"""Identity of a process for leases: lets a process on the same host see that the holder of a lease is dead.
+
+An owner reads `host|boot|namespace|pid|start`. Only a process of the same host, boot and pid namespace may judge; from
+anywhere else an owner counts as alive until its lease runs out.
+"""
+
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def _place() -> str:
+    """Host, boot and pid namespace: where a pid means the same process."""
+    boot = _read_text(Path("/proc/sys/kernel/random/boot_id"))
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()}|{boot}|{namespace}"
+
+
+def describe_owner() -> str:
+    """The owner string of the calling process."""
+    pid = os.getpid()
+    return f"{_place()}|{pid}|{_start_of(pid)}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether `owner` is known to be gone. False when it lives or when this process cannot tell."""
+    place, _, rest = owner.rpartition("|")
+    place, _, pid = place.rpartition("|")
+    if place != _place() or not pid.isdecimal() or not rest:
+        return False
+    return _start_of(int(pid)) != rest
+
+
+def _start_of(pid: int) -> str:
+    """Start time of a process in clock ticks since boot; empty when there is no such process (or no /proc)."""
+    stat = _read_text(Path(f"/proc/{pid}/stat"))
+    fields = stat.rpartition(")")[2].split()
+    # Field 3 is the state: a zombie has ended, only its parent has not looked yet.
+    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,347 @@
+"""`run_units`: the one loop that every pipeline runs its work through.
+
+    read the ledger -> claim -> work, many at once -> record in batches -> report
+
+It bounds concurrency, cuts off what takes too long, retries by policy without holding a place, keeps leases alive,
+skips what is done already, goes on past failures and logs them, and ends with a frozen report. It knows nothing about
+what a unit is. CPU-bound work goes through `processes.in_processes`, behind the same call.
+"""
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from platform_assets.core.clock import Clock, SystemClock
+from platform_assets.core.errors import (
+    LeaseLostError,
+    PermanentError,
+    PlatformError,
+    RefusedError,
+    TransientError,
+)
+from platform_assets.core.heartbeat import Heartbeat
+from platform_assets.core.ledger import UnitLedger
+from platform_assets.core.ledger_writer import Batch, LedgerWriter
+from platform_assets.core.owner import describe_owner
+from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.tally import Tally
+from platform_assets.core.unit_queue import UnitQueue
+from platform_assets.core.unit_run import UnitRun
+from platform_assets.core.units import (
+    Attempt,
+    JsonObject,
+    Plan,
+    Progress,
+    Report,
+    Unit,
+    UnitOutcome,
+    UnitState,
+)
+
+log = structlog.get_logger(__name__)
+
+MESSAGE_LENGTH = 1000
+"""Characters of an error's text that the ledger keeps."""
+
+Work = Callable[[Unit, UnitRun], Awaitable[JsonObject | None]]
+"""Does one unit and returns a small JSON object for the ledger. Must be safe to do twice."""
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """How a list of units is run.
+
+    Attributes:
+        concurrency: Units worked on at the same time.
+        unit_timeout_seconds: Time one try of a unit may take; None for no bound.
+        deadline_seconds: Time the whole run may take; what is not finished then is reported as left. None: no bound.
+        lease_seconds: How long a lease lasts without a heartbeat: a dead worker on another host is noticed after it.
+        retry: When a unit is tried again. Progress (a new checkpoint) starts the count of failures anew.
+        skip_limit: Failed units after which no new ones are started; None for no bound.
+        wait_for_others: Whether to wait for units that another run holds, or to report them as left.
+        progress_seconds: Least time between two calls of `on_progress`.
+    """
+
+    concurrency: int = 8
+    unit_timeout_seconds: float | None = None
+    deadline_seconds: float | None = None
+    lease_seconds: float = 60.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    skip_limit: int | None = None
+    wait_for_others: bool = True
+    progress_seconds: float = 1.0
+
+
+async def run_units(
+    plan: Plan,
+    work: Work,
+    *,
+    ledger: UnitLedger,
+    policy: RunPolicy,
+    clock: Clock | None = None,
+    draw: Callable[[], float] = random.random,
+    on_progress: OnProgress | None = None,
+    stop: asyncio.Event | None = None,
+) -> Report:
+    """Runs every unit of `plan` that is not done yet and reports how it went.
+
+    Args:
+        plan: The stored plan.
+        work: Does one unit. Raises `TransientError` to be tried again, `PermanentError` to be skipped and logged,
+            `RefusedError` to stop the whole run; anything else counts as permanent, kind `unexpected`.
+        ledger: Where the plan's units are kept.
+        policy: Bounds and retries.
+        clock: The wall clock, for the report; waiting follows the event loop's time.
+        draw: Random numbers in [0, 1) for the jitter of waits.
+        on_progress: Called in the event loop at a human pace, and once at the end.
+        stop: When set, no new unit starts, running ones are given back, and the report says so.
+
+    Returns:
+        The report; `report.stopped` is set when the run ended before its units did.
+
+    Raises:
+        TransientError: The ledger could not be read or written.
+    """
+    run = _Run(plan, work, ledger, policy, clock or SystemClock(), draw)
+    return await run.execute(on_progress, stop)
+
+
+class _Run:
+    """One call of `run_units`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        work: Work,
+        ledger: UnitLedger,
+        policy: RunPolicy,
+        clock: Clock,
+        draw: Callable[[], float],
+    ) -> None:
+        self._plan = plan
+        self._work = work
+        self._ledger = ledger
+        self._policy = policy
+        self._clock = clock
+        self._draw = draw
+        self._attempt = Attempt(uuid.uuid4().hex, describe_owner())
+        self._writer = LedgerWriter(ledger, plan, self._attempt, self._account)
+
+    async def execute(self, on_progress: OnProgress | None, stop: asyncio.Event | None) -> Report:
+        """The straight line, from the ledger's word to the report."""
+        self._tally = Tally(
+            await asyncio.to_thread(self._ledger.read_units, self._plan),
+            self._clock.now(),
+            on_progress,
+            self._policy.progress_seconds,
+        )
+        todo = self._tally.todo()
+        self._workers = min(self._policy.concurrency, len(todo))
+        self._queue = UnitQueue(
+            self._ledger,
+            self._plan,
+            self._attempt,
+            todo,
+            workers=self._workers,
+            lease_seconds=self._policy.lease_seconds,
+            wait_for_others=self._policy.wait_for_others,
+            on_save=self._writer.add_checkpoint,
+        )
+        if todo:
+            async with self._kept_alive(stop):
+                await self._work_until_deadline()
+        return self._tally.report(skipped_meanwhile=self._queue.done_elsewhere)
+
+    async def _work_until_deadline(self) -> None:
+        """Runs the workers to the end or to the deadline, and leaves nothing held behind."""
+        try:
+            async with asyncio.timeout(self._policy.deadline_seconds):
+                while not self._queue.exhausted:
+                    await self._work_through()
+                    await self._writer.flush()
+        except TimeoutError:
+            self._tally.stopped = f"deadline: {self._policy.deadline_seconds:g} s have passed"
+            self._queue.close()
+        finally:
+            await asyncio.shield(self._give_back())
+
+    async def _work_through(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._queue.feed())
+                for _ in range(self._workers):
+                    group.create_task(self._work_one_by_one())
+        except* PlatformError as errors:
+            raise errors.exceptions[0] from None
+
+    async def _work_one_by_one(self) -> None:
+        while (run := await self._queue.get()) is not None:
+            await self._try_once(run)
+
+    async def _try_once(self, run: UnitRun) -> None:
+        """One try of one unit, and what follows from it."""
+        loop = asyncio.get_running_loop()
+        run.tries += 1
+        started = loop.time()
+        run.task = asyncio.ensure_future(self._work(run.unit, run))
+        try:
+            async with asyncio.timeout(self._policy.unit_timeout_seconds):
+                detail = await run.task
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return  # cut off because its lease was lost or the run is stopping: no outcome of ours
+        except Exception as error:  # noqa: BLE001 - the unit runner is one of the three places that catch
+            run.seconds += loop.time() - started
+            self._fail(run, self._classify(error))
+        else:
+            run.seconds += loop.time() - started
+            self._finish(run, UnitState.DONE, detail=detail)
+        finally:
+            run.task = None
+
+    def _classify(self, error: Exception) -> PlatformError:
+        if isinstance(error, PlatformError):
+            return error
+        if isinstance(error, TimeoutError):
+            seconds = self._policy.unit_timeout_seconds
+            return TransientError(f"no end after {seconds} s; the try was cut off", kind="timeout")
+        log.error("unit_broke", exc_info=error)
+        return PermanentError(
+            f"{type(error).__name__}: {error}. This is a defect of the work, see the log",
+            kind="unexpected",
+        )
+
+    def _fail(self, run: UnitRun, error: PlatformError) -> None:
+        """Tries again later, or gives the unit up; a refusal ends the run."""
+        if isinstance(error, LeaseLostError):
+            self._queue.lose({run.unit.unit_id})
+            return
+        run.failures += 1
+        wait = self._policy.retry.next_wait(run.failures, error, self._draw())
+        if wait is not None:
+            self._tally.retries += 1
+            self._queue.delay(run, wait)
+            return
+        self._finish(run, UnitState.FAILED, error=error)
+        if isinstance(error, RefusedError):
+            self._stop(f"refused: {error}")
+
+    def _finish(
+        self,
+        run: UnitRun,
+        state: UnitState,
+        *,
+        detail: JsonObject | None = None,
+        error: PlatformError | None = None,
+    ) -> None:
+        if run.lost:
+            return
+        self._queue.finish(run)
+        self._writer.add_outcome(
+            UnitOutcome(
+                run.unit.unit_id,
+                state,
+                seconds=run.seconds,
+                tries=run.tries,
+                detail=detail,
+                checkpoint=run.checkpoint,
+                error_kind=error.kind if error else None,
+                error_message=str(error)[:MESSAGE_LENGTH] if error else None,
+            )
+        )
+
+    def _account(self, batch: Batch) -> None:
+        """The ledger's answer to a batch: only what it took counts."""
+        for outcome in batch.outcomes:
+            if outcome.unit_id in batch.refused:
+                self._queue.contest(outcome.unit_id)
+            else:
+                self._tally.add(outcome)
+                _log_outcome(self._plan, outcome)
+        self._queue.lose(set(batch.refused))
+        limit = self._policy.skip_limit
+        if limit is not None and self._tally.failed > limit and not self._queue.closed:
+            self._tally.stopped = f"skip limit: more than {limit} units failed"
+            self._queue.close()
+        self._tally.tell_progress(running=len(self._queue.held_ids()))
+
+    def _stop(self, reason: str) -> None:
+        """Ends the run early: no new unit, running ones are cut off and given back."""
+        if self._tally.stopped is None:
+            self._tally.stopped = reason
+        self._queue.close()
+        for run in self._queue.held_runs():
+            run.interrupt()
+
+    async def _give_back(self) -> None:
+        """Gives back what is still held, so that the next run need not wait for the leases to end."""
+        for run in self._queue.held_runs():
+            self._finish(run, UnitState.PENDING)
+        await self._writer.flush()
+
+    @contextlib.asynccontextmanager
+    async def _kept_alive(self, stop: asyncio.Event | None) -> AsyncGenerator[None]:
+        """Heartbeat, flushing and the stop signal, for as long as the workers run."""
+        heartbeat = self._heartbeat()
+        background = [asyncio.create_task(self._flush_until_cancelled())]
+        if stop is not None:
+            background.append(asyncio.create_task(self._stop_when(stop)))
+        heartbeat.start()
+        try:
+            yield
+        finally:
+            heartbeat.stop()
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    def _heartbeat(self) -> Heartbeat:
+        call = asyncio.get_running_loop().call_soon_threadsafe
+
+        def on_lost(lost: set[str]) -> None:
+            call(self._queue.lose, lost)
+
+        def on_dead(error: PlatformError) -> None:
+            call(self._stop, f"leases could not be renewed: {error}")
+
+        return Heartbeat(
+            renew=lambda: self._ledger.renew(self._plan, self._attempt, self._policy.lease_seconds),
+            held=self._queue.held_ids,
+            on_lost=on_lost,
+            on_dead=on_dead,
+            lease_seconds=self._policy.lease_seconds,
+            clock=self._clock,
+        )
+
+    async def _flush_until_cancelled(self) -> None:
+        try:
+            await self._writer.flush_forever()
+        except PlatformError as error:
+            self._stop(f"the ledger could not be written: {error}")
+
+    async def _stop_when(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stop("asked to stop")
+
+
+def _log_outcome(plan: Plan, outcome: UnitOutcome) -> None:
+    log.info(
+        "unit",
+        pipeline=plan.scope.pipeline,
+        tenant=plan.scope.tenant,
+        partition=plan.scope.partition,
+        unit_id=outcome.unit_id,
+        state=outcome.state.value,
+        seconds=round(outcome.seconds, 3),
+        tries=outcome.tries,
+        error_kind=outcome.error_kind,
+    )

@@ -1,0 +1,102 @@
+# pyright: standard
+"""Turning raw records into typed columns. Pure: bytes in, Arrow table and a list of oddities out.
+
+A table has `id`, the entity's typed columns, `rest` (JSON of every other field; null when there is none), `seen_on`
+(the day that the row comes from) and `deleted_on` (the day whose full refresh no longer had it; else null).
+Missing fields become null. A field of another type than the table of entities says is drift that breaks the table.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from platform_assets.games.entities import Entity, Kind
+
+_TYPES: Mapping[Kind, pa.DataType] = {
+    Kind.INTEGER: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.TEXT: pa.string(),
+    Kind.FLAG: pa.bool_(),
+    Kind.IDS: pa.list_(pa.int64()),
+    Kind.SECONDS: pa.int64(),
+}
+
+
+@dataclass
+class Drift:
+    """How records differ from the table of entities. Counts are records.
+
+    Attributes:
+        records: Records looked at.
+        new: Fields that the table of entities does not name; they are kept in `rest`.
+        missing: Named fields that a record did not have.
+        changed: Named fields whose values have another type, with the reason: these break the table.
+    """
+
+    records: int = 0
+    new: Counter[str] = field(default_factory=Counter[str])
+    missing: Counter[str] = field(default_factory=Counter[str])
+    changed: dict[str, str] = field(default_factory=dict[str, str])
+
+    def vanished(self) -> list[str]:
+        """Named fields that no record had."""
+        return sorted(name for name, count in self.missing.items() if 0 < self.records == count)
+
+
+def schema_of(entity: Entity) -> pa.Schema:
+    """The table's schema."""
+    return pa.schema(
+        [
+            pa.field("id", pa.int64(), nullable=False),
+            *(pa.field(name, _TYPES[kind]) for name, kind in entity.columns.items()),
+            pa.field("rest", pa.string()),
+            pa.field("seen_on", pa.string(), nullable=False),
+            pa.field("deleted_on", pa.string()),
+        ]
+    )
+
+
+def read_columns(entity: Entity, lines: bytes, day: str, drift: Drift) -> pa.Table:
+    """Typed columns of JSON Lines; what is odd about them is added to `drift`.
+
+    Args:
+        entity: Names the columns.
+        lines: One record a line, in id order.
+        day: Becomes `seen_on`.
+        drift: Counts are added to it. A column with a value of another type comes out null: a caller that finds
+            `drift.changed` filled must not publish the table.
+    """
+    records: list[dict[str, Any]] = msgspec.json.decode(
+        b"[" + lines.strip().replace(b"\n", b",") + b"]"
+    )
+    ids = [record.pop("id") for record in records]
+    columns: list[pa.Array[Any]] = [pa.array(ids, pa.int64())]
+    for name, kind in entity.columns.items():
+        columns.append(_column(name, kind, [record.pop(name, None) for record in records], drift))
+    columns.append(pa.array([_rest(record, drift) for record in records], pa.string()))
+    columns.append(pa.array([day] * len(records), pa.string()))
+    columns.append(pa.nulls(len(records), pa.string()))
+    drift.records += len(records)
+    return pa.Table.from_arrays(columns, schema=schema_of(entity))
+
+
+def _column(name: str, kind: Kind, values: Sequence[Any], drift: Drift) -> pa.Array[Any]:
+    try:
+        column = pa.array(values, _TYPES[kind])
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        drift.changed.setdefault(name, f"expected {kind}: {error}")
+        return pa.nulls(len(values), _TYPES[kind])
+    if column.null_count:
+        drift.missing[name] += column.null_count
+    return column
+
+
+def _rest(record: dict[str, Any], drift: Drift) -> str | None:
+    if not record:
+        return None
+    drift.new.update(record.keys())
+    return msgspec.json.encode(record, order="deterministic").decode()

@@ -1,0 +1,125 @@
+"""The manifest of one entity's day: which parts it has, and what is known about them. A reader trusts it only.
+
+A day is a list of segments: a full refresh replaces the day, an incremental one is added to it. Each segment is one
+closed plan of the ledger, so its `generation` makes the names of its parts unique within the day.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from platform_assets.core.errors import RefusedError
+from platform_assets.games.ranges import merge_boundaries
+
+FORMAT = 1
+"""Version of the manifest's form; a reader refuses any other."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One object with at most one page of records, in id order.
+
+    Attributes:
+        key: Object key.
+        count: Records.
+        first_id: Lowest id.
+        last_id: Highest id.
+        newest: Highest `updated_at` in seconds; None when no record has one.
+        size_bytes: Size of the object.
+        sha256: Digest of the object, hexadecimal.
+    """
+
+    key: str
+    count: int
+    first_id: int
+    last_id: int
+    newest: int | None
+    size_bytes: int
+    sha256: str
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """One finished collection.
+
+    Attributes:
+        generation: Generation of the plan in the ledger.
+        mode: `full` or `incremental`.
+        since: Only records changed after this second were asked for; None for all.
+        watermark: Highest `updated_at` seen; None when no record has one.
+        ranges: The id ranges that were read, as [after, upto] pairs, in order; together they cover every id.
+        parts: Its parts, in id order.
+        requests: Requests sent by the run that finished it.
+        started_at: When its plan was made, UTC.
+        finished_at: When its last part was landed, UTC.
+    """
+
+    generation: int
+    mode: str
+    since: int | None
+    watermark: int | None
+    ranges: list[tuple[int, int | None]]
+    parts: list[Part]
+    requests: int
+    started_at: datetime
+    finished_at: datetime
+
+    @property
+    def records(self) -> int:
+        """Number of records."""
+        return sum(part.count for part in self.parts)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all parts, compressed."""
+        return sum(part.size_bytes for part in self.parts)
+
+    def boundaries(self) -> list[int]:
+        """Where the next full refresh cuts its pages."""
+        return merge_boundaries([(part.last_id, part.count) for part in self.parts])
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What one entity has for one day."""
+
+    entity: str
+    day: str
+    segments: list[Segment]
+    format: int = FORMAT
+
+    def with_segment(self, segment: Segment) -> "Manifest":
+        """A copy with `segment`: a full one replaces the day, an incremental one is added."""
+        kept: list[Segment] = []
+        if segment.mode != "full":
+            kept = [old for old in self.segments if old.generation != segment.generation]
+        return Manifest(self.entity, self.day, [*kept, segment])
+
+    def parts(self) -> Iterator[Part]:
+        """All parts, segment by segment."""
+        for segment in self.segments:
+            yield from segment.parts
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """JSON, indented: people read manifests."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+
+
+def decode_manifest(data: bytes, key: str) -> Manifest:
+    """Reads a manifest.
+
+    Raises:
+        RefusedError: kind `corrupt_manifest`: it is no manifest of a form that this code knows; `key` is named.
+    """
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise RefusedError(
+            f"{key} is not a manifest ({error}). Its parts are untouched: delete this object and collect the day again",
+            kind="corrupt_manifest",
+        ) from error
+    if manifest.format != FORMAT:
+        raise RefusedError(
+            f"{key} has form {manifest.format}, this version reads form {FORMAT}: upgrade, or collect the day again",
+            kind="corrupt_manifest",
+        )
+    return manifest

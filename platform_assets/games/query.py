@@ -1,0 +1,33 @@
+"""Apicalypse texts, the query language of the IGDB API (api-docs.igdb.com/#apicalypse). Pure."""
+
+from platform_assets.games.entities import Entity
+from platform_assets.games.ranges import PAGE_SIZE, IdRange
+
+
+def page_query(entity: Entity, ids: IdRange, since: int | None) -> str:
+    """One page of a range, in id order; `since` keeps only what changed after that second."""
+    conditions = [f"id > {ids.after}"]
+    if ids.upto is not None:
+        conditions.append(f"id <= {ids.upto}")
+    conditions.extend(_changed(entity, since))
+    return f"fields *; where {' & '.join(conditions)}; sort id asc; limit {PAGE_SIZE};"
+
+
+def last_id_query(entity: Entity, since: int | None) -> str:
+    """The record with the highest id."""
+    changed = _changed(entity, since)
+    where = f" where {changed[0]};" if changed else ""
+    return f"fields id;{where} sort id desc; limit 1;"
+
+
+def count_query() -> str:
+    """Body for the `/count` endpoint: all records."""
+    return ";"
+
+
+def _changed(entity: Entity, since: int | None) -> list[str]:
+    if since is None:
+        return []
+    if entity.watermark_field is None:
+        raise ValueError(f"{entity.name} has no watermark field: it is read in full only")
+    return [f"{entity.watermark_field} > {since}"]

@@ -1,0 +1,98 @@
+"""What collecting asks of the upstream, and reading one id range page by page on top of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from platform_assets.games.entities import Entity
+from platform_assets.games.pages import Page, read_page
+from platform_assets.games.query import last_id_query, page_query
+from platform_assets.games.ranges import PAGE_SIZE, IdRange
+
+
+class Reply(Protocol):
+    """Answer to one query."""
+
+    @property
+    def body(self) -> bytes:
+        """The JSON list as received."""
+        ...
+
+    @property
+    def total(self) -> int | None:
+        """Rows of the whole query, the limit aside (header `x-count`); None when the upstream did not say."""
+        ...
+
+
+class Source(Protocol):
+    """The upstream. `resources/igdb.py` satisfies it, one request a query or many queries a request."""
+
+    async def fetch(self, endpoint: str, query: str) -> Reply:
+        """Answers one query.
+
+        Raises:
+            TransientError: It did not work after several tries.
+            RefusedError: The query or the credentials are wrong; the text holds the API's own message.
+        """
+        ...
+
+    async def count(self, endpoint: str, query: str) -> int:
+        """Rows that a query has. Raises as `fetch` does."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        ...
+
+
+async def read_range(
+    source: Source, entity: Entity, ids: IdRange, since: int | None
+) -> AsyncIterator[Page]:
+    """Pages of a range in id order; a range with more than one page continues after its last id.
+
+    Rows that are deleted meanwhile shift nothing: each page starts after an id, not at an offset.
+
+    Raises:
+        TransientError, PermanentError, RefusedError: From the source, or for a page that is not what was asked for.
+    """
+    after = ids.after
+    while True:
+        rest = IdRange(after, ids.upto)
+        reply = await source.fetch(entity.name, page_query(entity, rest, since))
+        what = f"{entity.name}, ids {rest.after} to {rest.upto}"
+        page = await asyncio.to_thread(read_page, reply.body, rest, what)
+        if page.count:
+            yield page
+        if page.last_id is None or rest.is_read_after(page.last_id, page.count, PAGE_SIZE):
+            return
+        after = page.last_id
+
+
+async def fetch_last_id(source: Source, entity: Entity, since: int | None) -> int:
+    """The highest id there is; 0 when there is none."""
+    reply = await source.fetch(entity.name, last_id_query(entity, since))
+    page = read_page(reply.body, IdRange(0, None), f"{entity.name}, last id")
+    return page.last_id or 0
+
+
+class Prefetched:
+    """A source whose answer to the first query is already here; that query is the first page of everything."""
+
+    def __init__(self, source: Source, reply: Reply) -> None:
+        self._source = source
+        self._reply: Reply | None = reply
+
+    async def fetch(self, endpoint: str, query: str) -> Reply:
+        """Answers one query."""
+        reply, self._reply = self._reply, None
+        return reply if reply is not None else await self._source.fetch(endpoint, query)
+
+    async def count(self, endpoint: str, query: str) -> int:
+        """Rows that a query has."""
+        return await self._source.count(endpoint, query)
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        return self._source.requests

@@ -5,17 +5,40 @@ Wire facts: api-docs.igdb.com; POST with an Apicalypse text body, at most 500 re
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from pydantic import SecretStr
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.errors import RefusedError, TransientError
-from resources.http_client import HttpClient, HttpReply, HttpRequest
+from resources.http_client import HttpClient, HttpStats
+from resources.http_errors import DEFAULT_TABLE, Action, Rule
+from resources.http_messages import HttpReply, HttpRequest
 
 RENEW_BEFORE_SECONDS = 300.0
 """A token is renewed this long before it expires. Twitch's live about 60 days."""
+
+IGDB_ERRORS = DEFAULT_TABLE.override(
+    {
+        404: Rule(
+            Action.REFUSE, "unknown_endpoint", "Check the entity's name and SLUICE_IGDB_API_URL."
+        )
+    }
+)
+"""What the API's failures mean: the default table, and a path that is not there is our mistake."""
+
+TOKEN_ERRORS = DEFAULT_TABLE.override(
+    {
+        status: Rule(
+            Action.REFUSE,
+            "bad_credentials",
+            "Check SLUICE_IGDB_CLIENT_ID, SLUICE_IGDB_CLIENT_SECRET and SLUICE_IGDB_TOKEN_URL.",
+        )
+        for status in (400, 401, 403, 404)
+    }
+)
+"""What the token endpoint's failures mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,65 +58,86 @@ class _Count(msgspec.Struct):
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class TwitchCredentials:
+    """How to get a token.
+
+    Attributes:
+        token_url: `https://id.twitch.tv/oauth2/token`, or the sandbox's.
+        client_id: Of the Twitch application; sent with every request.
+        client_secret: Of the Twitch application; sent to the token endpoint only, in the body.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: SecretStr
+
+
+@dataclass(slots=True)
+class TokenCache:
+    """The token in force; shared by the clients that one process opens one after another.
+
+    Attributes:
+        headers: Headers that authorize a request; None before the first token.
+        expires_at: On the clock's stopwatch.
+    """
+
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    expires_at: float = 0.0
+
+
 class TwitchAuth:
     """Client-credentials token of id.twitch.tv, fetched once and shared by every request.
 
     Args:
         http: Client for the token endpoint; it needs no cap.
-        token_url: `https://id.twitch.tv/oauth2/token`, or the sandbox's.
-        client_id: Of the Twitch application; sent with every request.
-        client_secret: Of the Twitch application; sent to the token endpoint only, in the body.
+        credentials: How to get a token.
         clock: For the token's age.
+        cache: Where the token is kept.
     """
 
     def __init__(
-        self,
-        http: HttpClient,
-        token_url: str,
-        client_id: str,
-        client_secret: SecretStr,
-        clock: Clock,
+        self, http: HttpClient, credentials: TwitchCredentials, clock: Clock, cache: TokenCache
     ) -> None:
         self._http = http
-        self._token_url = token_url
-        self._client_id = client_id
-        self._client_secret = client_secret
+        self._credentials = credentials
         self._clock = clock
-        self._headers: Mapping[str, str] | None = None
-        self._expires_at = 0.0
+        self._cache = cache
         self._renewing = asyncio.Lock()
 
     async def headers(self) -> Mapping[str, str]:
         """Headers that authorize a request; fetches a token when there is none or it is about to expire."""
-        headers = self._headers
-        if headers is None or self._clock.monotonic() >= self._expires_at - RENEW_BEFORE_SECONDS:
-            headers = await self._fetch(headers)
+        headers, expires_at = self._cache.headers, self._cache.expires_at
+        if headers is None or self._clock.monotonic() >= expires_at - RENEW_BEFORE_SECONDS:
+            return await self._replace(headers)
         return headers
 
     async def renew(self, refused: Mapping[str, str]) -> None:
         """Replaces the token that was refused: once, however many requests were refused with it."""
-        await self._fetch(refused)
+        await self._replace(refused)
 
-    async def _fetch(self, stale: Mapping[str, str] | None) -> Mapping[str, str]:
+    async def _replace(self, stale: Mapping[str, str] | None) -> Mapping[str, str]:
         async with self._renewing:
-            if self._headers is not None and self._headers is not stale and self._headers != stale:
-                return self._headers
+            if self._cache.headers is not None and self._cache.headers != stale:
+                return self._cache.headers
             token = await self._request()
-            self._expires_at = self._clock.monotonic() + token.expires_in
-            self._headers = {
-                "Client-ID": self._client_id,
+            headers = {
+                "Client-ID": self._credentials.client_id,
                 "Authorization": f"Bearer {token.access_token}",
             }
-            return self._headers
+            self._cache.headers = headers
+            self._cache.expires_at = self._clock.monotonic() + token.expires_in
+            return headers
 
     async def _request(self) -> _Token:
+        credentials = self._credentials
         reply = await self._http.send(
             HttpRequest(
                 "POST",
-                self._token_url,
+                credentials.token_url,
                 form={
-                    "client_id": self._client_id,
-                    "client_secret": self._client_secret.get_secret_value(),
+                    "client_id": credentials.client_id,
+                    "client_secret": credentials.client_secret.get_secret_value(),
                     "grant_type": "client_credentials",
                 },
                 label="Twitch token",
@@ -103,7 +147,7 @@ class TwitchAuth:
             return msgspec.json.decode(reply.content, type=_Token)
         except msgspec.DecodeError as error:
             raise RefusedError(
-                f"the token endpoint {self._token_url} answered without a token: check SLUICE_IGDB_TOKEN_URL",
+                f"{credentials.token_url} answered without a token: check SLUICE_IGDB_TOKEN_URL",
                 kind="bad_token_reply",
             ) from error
 
@@ -154,10 +198,12 @@ class IgdbClient:
             )
         )
 
+    queries_per_request = 1
+
     @property
-    def requests(self) -> int:
-        """Requests sent so far, retries included."""
-        return self._http.stats.requests
+    def traffic(self) -> HttpStats:
+        """What was sent so far."""
+        return self._http.stats
 
 
 def _whole_list(reply: HttpReply) -> None:

@@ -14,7 +14,8 @@ from typing import Self
 import msgspec
 import structlog
 
-from platform_assets.core.errors import PlatformError, RefusedError, TransientError
+from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
+from resources.http_client import HttpStats
 from resources.igdb import IgdbClient, IgdbReply
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,7 @@ MOST_QUERIES = 10
 LINGER_SECONDS = 0.05
 """How long a batch that is not full waits for company: a fifth of the time between two requests at 4 a second."""
 
-TOO_LARGE = "payload_too_large"
+TOO_LARGE = "too_large"
 """Error kind of a reply over the API's 10 MB: the same queries fit into smaller batches."""
 
 
@@ -111,10 +112,12 @@ class MultiqueryClient:
         """Rows that a query has; a request of its own."""
         return await self._plain.count(endpoint, query)
 
+    queries_per_request = MOST_QUERIES
+
     @property
-    def requests(self) -> int:
-        """Requests sent so far, retries included."""
-        return self._plain.requests
+    def traffic(self) -> HttpStats:
+        """What was sent so far."""
+        return self._plain.traffic
 
     async def _send_forever(self) -> None:
         while True:
@@ -148,7 +151,7 @@ class MultiqueryClient:
             return
         try:
             reply = await self._plain.post("multiquery", write_multiquery(batch_texts(batch)))
-        except RefusedError as error:
+        except (RefusedError, PermanentError) as error:
             await self._shift_down(batch, error)
             return
         answers = await asyncio.to_thread(read_multiquery, reply.content)
@@ -168,7 +171,7 @@ class MultiqueryClient:
             except PlatformError as error:
                 query.settle(error)
 
-    async def _shift_down(self, batch: Sequence[_Query], error: RefusedError) -> None:
+    async def _shift_down(self, batch: Sequence[_Query], error: PlatformError) -> None:
         """Halves what was too large; takes anything else for a refusal if the queries work one by one."""
         if error.kind == TOO_LARGE and self._batch_size > 1:
             self._batch_size = max(1, len(batch) // 2)

@@ -15,14 +15,17 @@ import msgspec
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine import OnProgress, RunPolicy, run_units
-from platform_assets.core.errors import RefusedError
+from platform_assets.core.errors import RefusedError, TransientError
 from platform_assets.core.ledger import PlanLedger, UnitLedger
+from platform_assets.core.objects import ObjectStore
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import JsonObject, Plan, Report, Scope, Unit, UnitRecord
 from platform_assets.games.entities import Entity
-from platform_assets.games.landing import Day, Objects, land_page, list_manifests, publish
+from platform_assets.games.landing import Day, land_page, list_manifests, publish
 from platform_assets.games.manifest import Manifest, Part, Segment
 from platform_assets.games.plan import Draft, Mode, draft_plan, range_of
+from platform_assets.games.quality import Finding, check_segment
+from platform_assets.games.query import count_query
 from platform_assets.games.source import Prefetched, Source, read_range
 
 SAFETY_MARGIN_SECONDS = 300
@@ -62,7 +65,7 @@ class Collector:
     """
 
     source: Source
-    objects: Objects
+    objects: ObjectStore
     ledger: Ledger
     watermarks: Watermarks
     clock: Clock
@@ -84,6 +87,13 @@ class Collection:
     report: Report
     segment: Segment | None
     manifest: Manifest | None
+
+    @property
+    def published(self) -> Segment:
+        """The segment of a complete collection."""
+        if self.segment is None:
+            raise ValueError("nothing was published: look at `report` first")
+        return self.segment
 
 
 async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -> Collection:
@@ -121,6 +131,19 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
     return Collection(report, segment, manifest)
 
 
+async def examine(collector: Collector, entity: Entity, segment: Segment) -> list[Finding]:
+    """Checks a segment that was just published; a full one is compared with the upstream's own count.
+
+    What is published stays published: a count that cannot be had is a finding, not a failure.
+    """
+    if segment.mode != Mode.FULL:
+        return check_segment(segment, "only changes were collected")
+    try:
+        return check_segment(segment, await collector.source.count(entity.name, count_query()))
+    except TransientError as error:
+        return check_segment(segment, str(error))
+
+
 async def _open_plan(
     collector: Collector, entity: Entity, day: Day, mode: Mode
 ) -> tuple[Plan, Draft | None]:
@@ -129,6 +152,7 @@ async def _open_plan(
     found = await asyncio.to_thread(collector.ledger.find_plan, scope)
     if found is not None and found.state == "open":
         return found, None
+    started_at = collector.clock.now()
     since = await asyncio.to_thread(_read_since, collector, entity, mode)
     boundaries: list[int] = []
     if since is None and collector.policy.concurrency > 1:
@@ -139,7 +163,7 @@ async def _open_plan(
     context = {
         "mode": (Mode.FULL if since is None else Mode.INCREMENTAL).value,
         "since": since,
-        "started_at": collector.clock.now().isoformat(),
+        "started_at": started_at.isoformat(),
     }
     plan = await asyncio.to_thread(collector.ledger.open_plan, scope, draft.units(), context)
     return plan, draft if plan.context == context else None
@@ -152,7 +176,7 @@ def _read_since(collector: Collector, entity: Entity, mode: Mode) -> int | None:
     return None if watermark is None else watermark - collector.safety_margin_seconds
 
 
-def _last_boundaries(objects: Objects, entity: Entity) -> list[int]:
+def _last_boundaries(objects: ObjectStore, entity: Entity) -> list[int]:
     """Page boundaries of the newest full snapshot; empty when there is none."""
     fulls = [
         segment
@@ -214,7 +238,8 @@ def _close_segment(collector: Collector, plan: Plan) -> Segment:
         watermark=max(newest, default=None),
         ranges=_ranges(records),
         parts=parts,
-        requests=collector.source.requests,
+        requests=collector.source.traffic.requests,
+        throttled=collector.source.traffic.throttled,
         started_at=msgspec.convert(plan.context["started_at"], type(collector.clock.now())),
         finished_at=collector.clock.now(),
     )

@@ -74,7 +74,7 @@ def read_columns(entity: Entity, lines: bytes, day: str, drift: Drift) -> pa.Tab
         b"[" + lines.strip().replace(b"\n", b",") + b"]"
     )
     ids = [record.pop("id") for record in records]
-    columns: list[pa.Array[Any]] = [pa.array(ids, pa.int64())]
+    columns: list[pa.Array] = [pa.array(ids, pa.int64())]
     for name, kind in entity.columns.items():
         columns.append(_column(name, kind, [record.pop(name, None) for record in records], drift))
     columns.append(pa.array([_rest(record, drift) for record in records], pa.string()))
@@ -84,7 +84,7 @@ def read_columns(entity: Entity, lines: bytes, day: str, drift: Drift) -> pa.Tab
     return pa.Table.from_arrays(columns, schema=schema_of(entity))
 
 
-def _column(name: str, kind: Kind, values: Sequence[Any], drift: Drift) -> pa.Array[Any]:
+def _column(name: str, kind: Kind, values: Sequence[Any], drift: Drift) -> pa.Array:
     try:
         column = pa.array(values, _TYPES[kind])
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

@@ -2,13 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import zstandard
 
-from platform_assets.core.errors import PermanentError, TransientError
+from platform_assets.core.errors import TransientError
+from platform_assets.core.objects import ObjectChangedError, ObjectMissingError, ObjectStore
 from platform_assets.games.manifest import Manifest, Part, Segment, decode_manifest, encode_manifest
 from platform_assets.games.pages import Page
 
@@ -16,48 +15,6 @@ COMPRESSION_LEVEL = 3
 """zstd 3: ratio 3.1 at 2.7 ms for a 668 kB page; gzip -6 takes 20 ms for the same ratio (measured)."""
 
 _PART = re.compile(r"/part-\d+(-\d+)?(\.g(?P<generation>\d+))?\.jsonl\.zst$")
-
-
-class StoredObject(Protocol):
-    """What the store says of an object."""
-
-    @property
-    def key(self) -> str:
-        """Object key."""
-        ...
-
-    @property
-    def etag(self) -> str:
-        """Changes with every write."""
-        ...
-
-
-class Objects(Protocol):
-    """What landing asks of the object store; `resources/object_store.py` satisfies it."""
-
-    def put(self, key: str, data: bytes) -> StoredObject:
-        """Writes an object whole or not at all."""
-        ...
-
-    def put_if(self, key: str, data: bytes, etag: str | None) -> StoredObject:
-        """Writes only if the object still has that etag (None: still is not there); raises kind `object_changed`."""
-        ...
-
-    def get(self, key: str) -> bytes:
-        """Reads an object; raises `PermanentError` when there is none."""
-        ...
-
-    def head(self, key: str) -> StoredObject | None:
-        """None when there is no such object."""
-        ...
-
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Objects whose key starts with `prefix`, sorted by key."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Removes an object, if it is there."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +44,7 @@ class Day:
         return f"{self.prefix}{name}.jsonl.zst"
 
 
-def land_page(objects: Objects, key: str, page: Page) -> Part:
+def land_page(objects: ObjectStore, key: str, page: Page) -> Part:
     """Compresses and writes one page with at least one record; doing it twice gives the same object."""
     assert page.first_id is not None
     assert page.last_id is not None
@@ -104,7 +61,7 @@ def land_page(objects: Objects, key: str, page: Page) -> Part:
     )
 
 
-def read_part(objects: Objects, part: Part) -> bytes:
+def read_part(objects: ObjectStore, part: Part) -> bytes:
     """JSON Lines of a part.
 
     Raises:
@@ -113,14 +70,14 @@ def read_part(objects: Objects, part: Part) -> bytes:
     """
     try:
         data = objects.get(part.key)
-    except PermanentError as error:
+    except ObjectMissingError as error:
         raise TransientError(_replaced(part.key), kind="part_replaced") from error
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise TransientError(_replaced(part.key), kind="part_replaced")
     return zstandard.ZstdDecompressor().decompress(data)
 
 
-def read_manifest(objects: Objects, day: Day) -> Manifest | None:
+def read_manifest(objects: ObjectStore, day: Day) -> Manifest | None:
     """The manifest of a day; None when the day has not been collected.
 
     Raises:
@@ -131,7 +88,7 @@ def read_manifest(objects: Objects, day: Day) -> Manifest | None:
     return decode_manifest(objects.get(day.manifest_key), day.manifest_key)
 
 
-def list_manifests(objects: Objects, entity: str) -> list[Manifest]:
+def list_manifests(objects: ObjectStore, entity: str) -> list[Manifest]:
     """All manifests of an entity, by day.
 
     Raises:
@@ -143,7 +100,7 @@ def list_manifests(objects: Objects, entity: str) -> list[Manifest]:
     ]
 
 
-def publish(objects: Objects, day: Day, segment: Segment) -> Manifest:
+def publish(objects: ObjectStore, day: Day, segment: Segment) -> Manifest:
     """Makes a finished collection visible in one write, then removes the parts that it replaced.
 
     Two runs that publish at once cannot lose each other's segment: the loser reads again and adds its own.
@@ -154,15 +111,13 @@ def publish(objects: Objects, day: Day, segment: Segment) -> Manifest:
         after = (before or Manifest(day.entity, day.date, [])).with_segment(segment)
         try:
             objects.put_if(day.manifest_key, encode_manifest(after), head.etag if head else None)
-        except PermanentError as error:
-            if error.kind != "object_changed":
-                raise
+        except ObjectChangedError:
             continue
         _sweep(objects, day, after, segment.generation)
         return after
 
 
-def _sweep(objects: Objects, day: Day, manifest: Manifest, generation: int) -> None:
+def _sweep(objects: ObjectStore, day: Day, manifest: Manifest, generation: int) -> None:
     """Removes parts of earlier generations that the manifest names no more; later ones may be in the making."""
     named = {part.key for part in manifest.parts()}
     for stored in list(objects.list(day.prefix)):

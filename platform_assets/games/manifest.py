@@ -48,7 +48,8 @@ class Segment(msgspec.Struct, frozen=True):
         watermark: Highest `updated_at` seen; None when no record has one.
         ranges: The id ranges that were read, as [after, upto] pairs, in order; together they cover every id.
         parts: Its parts, in id order.
-        requests: Requests sent by the run that finished it.
+        requests: Requests sent by the run that finished it, retries included.
+        throttled: Replies 429 to them.
         started_at: When its plan was made, UTC.
         finished_at: When its last part was landed, UTC.
     """
@@ -60,6 +61,7 @@ class Segment(msgspec.Struct, frozen=True):
     ranges: list[tuple[int, int | None]]
     parts: list[Part]
     requests: int
+    throttled: int
     started_at: datetime
     finished_at: datetime
 

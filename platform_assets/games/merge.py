@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -22,26 +22,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from platform_assets.core.errors import PermanentError, RefusedError
+from platform_assets.core.objects import ObjectInfo, ObjectStore
 from platform_assets.games.columns import Drift, read_columns, schema_of
 from platform_assets.games.entities import Entity
-from platform_assets.games.landing import Objects, StoredObject, list_manifests, read_part
+from platform_assets.games.landing import list_manifests, read_part
 from platform_assets.games.manifest import Manifest, Part, Segment
 from platform_assets.games.rows import OldRows, RowWriter
 
 WINDOW_PARTS = 8
 """Parts merged at a time: about 4,000 records, some 30 MB as Python values."""
-
-
-class TableObjects(Objects, Protocol):
-    """What merging asks of the object store besides `Objects`."""
-
-    def open_read(self, key: str) -> BinaryIO:
-        """A seekable stream of an object."""
-        ...
-
-    def put_file(self, key: str, path: Path, *, etag: str | None) -> StoredObject:
-        """Uploads a file whole, if the object still has that etag (None: still is not there)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +72,13 @@ def current_key(entity: Entity) -> str:
     return f"games/{entity.name}/current.parquet"
 
 
-def merge_current(objects: TableObjects, entity: Entity) -> Merged:
+def merge_current(objects: ObjectStore, entity: Entity) -> Merged:
     """Merges every published segment that the table has not seen yet.
 
     Raises:
         PermanentError: kind `not_collected`: nothing was published yet.
         RefusedError: kind `schema_drift`: a field changed its type; the table stays as it was.
-        PermanentError: kind `object_changed`: another merge was faster; run this one again.
-        TransientError: A part was replaced while it was read; run this again.
+        TransientError: Another merge was faster, or a part was replaced while it was read; run this again.
     """
     manifests = list_manifests(objects, entity.name)
     if not manifests:
@@ -162,7 +150,7 @@ def _mark_deleted(rows: pa.Table, present: pa.ChunkedArray, day: str) -> pa.Tabl
 
 
 def _merge_step(
-    objects: TableObjects, entity: Entity, old: OldRows, step: Step, path: Path, drift: Drift
+    objects: ObjectStore, entity: Entity, old: OldRows, step: Step, path: Path, drift: Drift
 ) -> None:
     """Writes the table with one more segment to `path`."""
     schema = schema_of(entity)
@@ -187,7 +175,7 @@ def _windows(parts: list[Part]) -> Iterator[list[Part]]:
 
 
 def _open_previous(
-    objects: TableObjects, key: str, path: Path | None, head: StoredObject | None
+    objects: ObjectStore, key: str, path: Path | None, head: ObjectInfo | None
 ) -> BinaryIO | None:
     """The table as the last step left it."""
     if path is not None:
@@ -199,7 +187,7 @@ def _seen_key(entity: Entity) -> str:
     return f"games/{entity.name}/merged.json"
 
 
-def _read_seen(objects: TableObjects, entity: Entity) -> list[str]:
+def _read_seen(objects: ObjectStore, entity: Entity) -> list[str]:
     """Segments that are in the table; unreadable or missing means that all are merged again, which changes nothing."""
     if objects.head(_seen_key(entity)) is None:
         return []
@@ -209,7 +197,7 @@ def _read_seen(objects: TableObjects, entity: Entity) -> list[str]:
         return []
 
 
-def _describe(objects: TableObjects, key: str, applied: tuple[str, ...], drift: Drift) -> Merged:
+def _describe(objects: ObjectStore, key: str, applied: tuple[str, ...], drift: Drift) -> Merged:
     with objects.open_read(key) as stream:
         file = pq.ParquetFile(stream)
         tracked = "updated_at" in file.schema_arrow.names

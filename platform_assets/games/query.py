@@ -22,7 +22,7 @@ def last_id_query(entity: Entity, since: int | None) -> str:
 
 def count_query() -> str:
     """Body for the `/count` endpoint: all records."""
-    return ";"
+    return "where id > 0;"
 
 
 def _changed(entity: Entity, since: int | None) -> list[str]:

@@ -90,9 +90,6 @@ class RowWriter:
 
     def _write(self, count: int) -> None:
         table = pa.concat_tables(self._pending)
-        group = (
-            table.slice(0, count).combine_chunks().replace_schema_metadata(self._schema.metadata)
-        )
-        self._writer.write_table(group, row_group_size=count)
+        self._writer.write_table(table.slice(0, count).combine_chunks(), row_group_size=count)
         self._pending = [table.slice(count)]
         self._rows -= count

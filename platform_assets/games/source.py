@@ -24,6 +24,25 @@ class Reply(Protocol):
         ...
 
 
+class Traffic(Protocol):
+    """Counters of a client."""
+
+    @property
+    def requests(self) -> int:
+        """Requests sent, retries included."""
+        ...
+
+    @property
+    def retries(self) -> int:
+        """Requests sent again after a failure."""
+        ...
+
+    @property
+    def throttled(self) -> int:
+        """Replies 429."""
+        ...
+
+
 class Source(Protocol):
     """The upstream. `resources/igdb.py` satisfies it, one request a query or many queries a request."""
 
@@ -41,8 +60,8 @@ class Source(Protocol):
         ...
 
     @property
-    def requests(self) -> int:
-        """Requests sent so far."""
+    def traffic(self) -> Traffic:
+        """What was sent so far."""
         ...
 
 
@@ -93,6 +112,6 @@ class Prefetched:
         return await self._source.count(endpoint, query)
 
     @property
-    def requests(self) -> int:
-        """Requests sent so far."""
-        return self._source.requests
+    def traffic(self) -> Traffic:
+        """What was sent so far."""
+        return self._source.traffic

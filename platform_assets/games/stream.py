@@ -5,14 +5,13 @@ pages and in bytes, so memory stays flat however large the entity is; the range 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from platform_assets.games.entities import Entity
 from platform_assets.games.pages import Page
-from platform_assets.games.plan import draft_plan
-from platform_assets.games.ranges import IdRange
+from platform_assets.games.plan import Draft, draft_plan
 from platform_assets.games.source import Prefetched, Source, read_range
 
 
@@ -53,9 +52,7 @@ async def read_records(
         TransientError, PermanentError, RefusedError: From the source; what was yielded before is whole and in order.
     """
     draft = await draft_plan(source, entity, since, [], reading.lanes)
-    if draft.first_reply is not None:
-        source = Prefetched(source, draft.first_reply)
-    async with aclosing(read_pages(source, entity, draft.ranges, reading, since)) as pages:
+    async with aclosing(read_pages(source, entity, draft, reading)) as pages:
         async for page in pages:
             for line in page.lines.splitlines():
                 yield line
@@ -64,14 +61,15 @@ async def read_records(
 async def read_pages(
     source: Source,
     entity: Entity,
-    ranges: Sequence[IdRange],
+    draft: Draft,
     reading: Reading,
-    since: int | None = None,
 ) -> AsyncGenerator[Page]:
-    """Pages of all ranges in id order. Raises as `read_records` does."""
+    """Pages of all ranges of a draft in id order. Raises as `read_records` does."""
     window = _Window(reading)
+    first = Prefetched(source, draft.first_reply) if draft.first_reply else source
     shelves = [
-        _Shelf(read_range(source, entity, ids, since), window, n) for n, ids in enumerate(ranges)
+        _Shelf(read_range(source if n else first, entity, ids, draft.since), window, n)
+        for n, ids in enumerate(draft.ranges)
     ]
     unread = iter(shelves)
 
@@ -79,7 +77,7 @@ async def read_pages(
         for shelf in unread:
             await shelf.fill()
 
-    lanes = [asyncio.create_task(run_lane()) for _ in range(min(reading.lanes, len(ranges)))]
+    lanes = [asyncio.create_task(run_lane()) for _ in range(min(reading.lanes, len(shelves)))]
     try:
         for number, shelf in enumerate(shelves):
             await window.move_to(number)

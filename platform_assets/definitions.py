@@ -1,0 +1,47 @@
+"""Assembly, and nothing else: the one place where settings, services, assets, jobs and schedules meet.
+
+`build_definitions` serves production and tests alike; the module-level `defs` is what Dagster loads.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from platform_assets.games import assets as games_assets
+from platform_assets.games import jobs as games_jobs
+from platform_assets.services import Services
+from platform_assets.settings import Settings, dagster_home, load_settings
+from resources.caps import CAPS
+from resources.pools_resource import sync_pools
+from sensors import games as games_schedules
+
+
+def build_definitions(
+    settings: Settings, overrides: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """Everything that Dagster shows and runs.
+
+    Args:
+        settings: Where things are and what upstreams allow.
+        overrides: Resources by name that replace the real ones, for tests.
+    """
+    resources: dict[str, object] = {"services": Services(settings), **(overrides or {})}
+    return dg.Definitions(
+        assets=[*games_assets.RAW_ASSETS, *games_assets.CURRENT_ASSETS],
+        jobs=games_jobs.JOBS,
+        schedules=games_schedules.build_schedules(
+            settings.games_schedule_hour, running=bool(settings.igdb_client_id)
+        ),
+        resources=resources,
+        # The fan-out is inside a step; a process per step would cost seconds of CPU each.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions for the environment's settings; fills in missing pool limits of the instance."""
+    if dagster_home() is not None:
+        with dg.DagsterInstance.get() as instance:
+            sync_pools(instance, CAPS.values())
+    return build_definitions(load_settings())

@@ -1,0 +1,102 @@
+# pyright: standard
+"""The assets of the games pipeline: per entity the raw day as collected, and the current table merged from all days.
+
+One factory each, applied to the table of entities: adding an entity needs no change here. What collecting and merging
+do is in `collect.py` and `merge.py`; what they are handed is opened by `platform_assets/services.py`.
+"""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from platform_assets.games.collect import collect, examine
+from platform_assets.games.entities import ENTITIES, Entity
+from platform_assets.games.glue import (
+    check_results,
+    check_specs,
+    collection_metadata,
+    merged_metadata,
+)
+from platform_assets.games.merge import merge_current
+from platform_assets.games.plan import Mode
+from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS, check_drift
+from platform_assets.glue import explained_failures, fail_incomplete, told_progress
+from platform_assets.partitions import DAYS, read_day
+from platform_assets.services import Services
+
+GROUP = "games"
+OWNERS = ["team:data-platform"]
+STALE_AFTER = timedelta(hours=36)
+"""A daily table that is older than this has missed a day."""
+
+
+class CollectConfig(dg.Config):
+    """Run configuration of a raw asset.
+
+    Attributes:
+        mode: `incremental` collects what changed since the watermark, and everything when there is none;
+            `full` collects everything and finds deletions.
+    """
+
+    mode: Mode = Mode.INCREMENTAL
+
+
+def build_raw_asset(entity: Entity) -> dg.AssetsDefinition:
+    """The asset of an entity's raw records of one day."""
+    key = dg.AssetKey(["games", f"raw_{entity.name}"])
+
+    @dg.asset(
+        key=key,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"igdb", "json"},
+        pool="igdb",
+        partitions_def=DAYS,
+        check_specs=check_specs(key, RAW_CHECKS),
+        description=f"{entity.description} As received from IGDB, with a manifest per day.",
+    )
+    async def raw(
+        context: dg.AssetExecutionContext,
+        config: CollectConfig,
+        services: dg.ResourceParam[Services],
+    ) -> dg.MaterializeResult:
+        with explained_failures(), told_progress(context.log, entity.name) as tell:
+            day = read_day(context, services.clock.now())
+            async with services.open_collector(tell) as collector:
+                done = await collect(collector, entity, day, config.mode)
+                fail_incomplete(done.report, f"{entity.name} {day}")
+                findings = await examine(collector, entity, done.published)
+                metadata = collection_metadata(done, collector.source.traffic, services.igdb_rate)
+        if not context.has_partition_key:
+            context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=day))
+        return dg.MaterializeResult(metadata=metadata, check_results=check_results(findings))
+
+    return raw
+
+
+def build_current_asset(entity: Entity) -> dg.AssetsDefinition:
+    """The asset of an entity's current table."""
+    key = dg.AssetKey(["games", entity.name])
+
+    @dg.asset(
+        key=key,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"parquet"},
+        deps=[dg.AssetKey(["games", f"raw_{entity.name}"])],
+        check_specs=check_specs(key, TABLE_CHECKS),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER),
+        description=f"{entity.description} Current state per id; deleted ones are marked.",
+    )
+    def current(services: dg.ResourceParam[Services]) -> dg.MaterializeResult:
+        with explained_failures():
+            merged = merge_current(services.objects, entity)
+        return dg.MaterializeResult(
+            metadata=merged_metadata(merged), check_results=check_results([check_drift(merged)])
+        )
+
+    return current
+
+
+RAW_ASSETS = [build_raw_asset(entity) for entity in ENTITIES]
+CURRENT_ASSETS = [build_current_asset(entity) for entity in ENTITIES]

@@ -1,0 +1,80 @@
+"""Between the games domain and Dagster: results become metadata and check results.
+
+No decisions about data: those are pure functions in the domain.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from platform_assets.games.collect import Collection
+from platform_assets.games.merge import Merged
+from platform_assets.games.quality import Finding
+from platform_assets.games.source import Traffic
+from platform_assets.glue import report_metadata
+
+
+def check_specs(key: dg.AssetKey, names: Sequence[str]) -> list[dg.AssetCheckSpec]:
+    """Specs of the checks that an asset reports itself; a grave failure stops what depends on it."""
+    return [dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names]
+
+
+def check_results(findings: Iterable[Finding]) -> list[dg.AssetCheckResult]:
+    """Findings as check results."""
+    return [
+        dg.AssetCheckResult(
+            passed=finding.passed,
+            check_name=finding.name,
+            severity=dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN,
+            description=finding.text,
+            metadata=finding.numbers,
+        )
+        for finding in findings
+    ]
+
+
+def collection_metadata(
+    collection: Collection, traffic: Traffic, requests_per_second: float
+) -> dict[str, Any]:
+    """Numbers of one collection, for plots.
+
+    Args:
+        collection: What came out of a run that published.
+        traffic: What the client sent in this run.
+        requests_per_second: What the cap allows.
+    """
+    segment = collection.published
+    rate = traffic.requests / max(collection.report.seconds, 0.001)
+    return {
+        "mode": segment.mode,
+        "records": segment.records,
+        "parts": len(segment.parts),
+        "bytes": segment.size_bytes,
+        "requests": traffic.requests,
+        "http_retries": traffic.retries,
+        "http_429": traffic.throttled,
+        "requests_per_second": round(rate, 3),
+        "cap_used": round(rate / requests_per_second, 3),
+        "watermark": _moment(segment.watermark),
+        "since": _moment(segment.since),
+        **report_metadata(collection.report),
+    }
+
+
+def merged_metadata(merged: Merged) -> dict[str, Any]:
+    """Numbers of one merge, for plots."""
+    return {
+        "dagster/row_count": merged.rows,
+        "live_rows": merged.rows - merged.deleted,
+        "deleted_rows": merged.deleted,
+        "merged_segments": len(merged.applied),
+        "merged_records": merged.drift.records,
+        "newest": _moment(merged.newest),
+        "object": merged.key,
+    }
+
+
+def _moment(seconds: int | None) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else "none"

@@ -1,0 +1,112 @@
+"""What is checked about a collected day and about a table. Pure: values in, findings out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from platform_assets.games.manifest import Part, Segment
+from platform_assets.games.merge import Merged
+
+COUNT_TOLERANCE = 0.001
+"""Share of rows that may come or go between reading them and counting them."""
+
+
+DRIFT_RECORDS = 500
+"""With fewer records it is no news that none of them has some optional field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Result of one check.
+
+    Attributes:
+        name: Name of the check.
+        passed: Whether all is well.
+        text: What was found, for a person.
+        grave: Whether a failure must stop what depends on the data.
+        numbers: Values for plots.
+    """
+
+    name: str
+    passed: bool
+    text: str
+    grave: bool = False
+    numbers: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+RAW_CHECKS = ("count_matches_api", "ids_unique", "ranges_cover_all_ids")
+"""Checks of a collected day, in the order of `check_segment`."""
+
+TABLE_CHECKS = ("schema_drift",)
+"""Checks of a table."""
+
+
+def check_segment(segment: Segment, api_count: int | str) -> list[Finding]:
+    """Checks one collection.
+
+    Args:
+        segment: What was collected.
+        api_count: Rows according to `/count`, asked after the collection; or why there is no such number.
+    """
+    return [
+        _check_count(segment, api_count),
+        _check_unique(segment.parts),
+        _check_ranges(segment.ranges),
+    ]
+
+
+def check_drift(merged: Merged) -> Finding:
+    """Fields that are new, or that the table names and no record had. A changed type stops the merge before this."""
+    drift = merged.drift
+    vanished = drift.vanished()
+    new = ", ".join(f"{name} ({count})" for name, count in sorted(drift.new.items()))
+    text = f"{drift.records} records. New fields, kept in `rest`: {new or 'none'}. "
+    return Finding(
+        "schema_drift",
+        not vanished or drift.records < DRIFT_RECORDS,
+        text + f"Named fields that no record had: {', '.join(vanished) or 'none'}.",
+        numbers={
+            "records": drift.records,
+            "new_fields": dict(sorted(drift.new.items())),
+            "missing_fields": dict(sorted(drift.missing.items())),
+        },
+    )
+
+
+def _check_count(segment: Segment, api_count: int | str) -> Finding:
+    name, found = RAW_CHECKS[0], segment.records
+    if isinstance(api_count, str):
+        text = f"{found} records collected; not compared with the API's count: {api_count}."
+        return Finding(name, passed=segment.mode != "full", text=text)
+    apart = abs(found - api_count)
+    return Finding(
+        name,
+        apart <= max(1, COUNT_TOLERANCE * api_count),
+        f"{found} records collected, the API counts {api_count}.",
+        numbers={"records": found, "api_count": api_count, "apart": apart},
+    )
+
+
+def _check_unique(parts: Sequence[Part]) -> Finding:
+    """Ids rise within a part (checked on receipt), so it is enough that parts do not overlap."""
+    overlaps = [
+        f"{left.key} and {right.key}"
+        for left, right in pairwise(parts)
+        if right.first_id <= left.last_id
+    ]
+    text = f"Parts overlap: {'; '.join(overlaps[:5])}" if overlaps else "No id twice."
+    return Finding(
+        RAW_CHECKS[1], not overlaps, text, grave=True, numbers={"overlaps": len(overlaps)}
+    )
+
+
+def _check_ranges(ranges: Sequence[tuple[int, int | None]]) -> Finding:
+    gaps = [f"{left[1]} to {right[0]}" for left, right in pairwise(ranges) if left[1] != right[0]]
+    ends = bool(ranges) and ranges[0][0] == 0 and ranges[-1][1] is None
+    text = (
+        "Every id was asked for."
+        if ends and not gaps
+        else f"Not asked for: ids {', '.join(gaps[:5]) or 'at an end'}."
+    )
+    return Finding(RAW_CHECKS[2], ends and not gaps, text, grave=True, numbers={"gaps": len(gaps)})

@@ -1,0 +1,32 @@
+"""The structured log: one JSON object a line, in a file of its own.
+
+Items are logged here and not through Dagster, whose log lines cost about 14 ms each on SQLite (measured).
+"""
+
+import logging
+from functools import cache
+from pathlib import Path
+
+import structlog
+
+
+@cache
+def open_log(path: Path) -> None:
+    """Sends this process's structured log to a file, once; later calls with the same path do nothing.
+
+    Args:
+        path: File to append to; its folder is made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=path.open("a", buffering=1)),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,67 @@
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from platform_assets.games.ranges import (
+    PAGE_SIZE,
+    IdRange,
+    cut_at,
+    cut_by_density,
+    merge_boundaries,
+)
+
+
+def test_boundaries_become_ranges_with_an_open_tail():
+    assert cut_at([10, 20]) == [IdRange(0, 10), IdRange(10, 20), IdRange(20, None)]
+
+
+def test_without_boundaries_one_range_covers_everything():
+    assert cut_at([]) == [IdRange(0, None)]
+
+
+@given(
+    count=st.integers(1, 400_000),
+    after=st.integers(0, 10_000),
+    gaps=st.floats(1, 3),
+    lanes=st.integers(1, 100),
+)
+def test_a_cut_by_density_covers_every_id_once(count: int, after: int, gaps: float, lanes: int):
+    last_id = after + int(count * gaps)
+    ranges = cut_by_density(count, after, last_id, lanes)
+    assert ranges[0].after == after
+    assert ranges[-1].upto is None
+    assert all(left.upto == right.after for left, right in pairwise(ranges))
+    assert ranges[-1].after == last_id
+
+
+def test_stretches_get_shorter_so_that_lanes_end_together():
+    ranges = cut_by_density(689 * PAGE_SIZE, 0, 400_000, lanes=8)
+    widths = [r.upto - r.after for r in ranges[:-1] if r.upto is not None]
+    assert widths[0] > 3 * widths[-1]
+    assert len(ranges) < 60, "each range wastes half a page: few of them"
+
+
+def test_neighbouring_short_pages_are_joined():
+    assert merge_boundaries([(10, 200), (20, 300), (30, 1), (40, 500), (50, 7)]) == [20, 30, 40]
+
+
+def test_a_full_last_page_keeps_its_boundary_and_a_short_one_is_left_to_the_tail():
+    assert merge_boundaries([(10, 500), (20, 500)]) == [10, 20]
+    assert merge_boundaries([(10, 500), (20, 499)]) == [10]
+
+
+@given(st.lists(st.integers(1, PAGE_SIZE), max_size=200))
+def test_joined_pages_never_hold_more_than_a_page(counts: list[int]):
+    pages = [(n + 1, count) for n, count in enumerate(counts)]
+    boundaries = merge_boundaries(pages)
+    edges = [0, *boundaries]
+    for low, high in pairwise(edges):
+        assert sum(count for last, count in pages if low < last <= high) <= PAGE_SIZE
+
+
+def test_a_full_page_that_ends_at_the_boundary_needs_no_further_request():
+    ids = IdRange(0, 500)
+    assert ids.is_read_after(500, PAGE_SIZE, PAGE_SIZE)
+    assert not ids.is_read_after(499, PAGE_SIZE, PAGE_SIZE)
+    assert ids.is_read_after(3, 2, PAGE_SIZE)

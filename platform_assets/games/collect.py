@@ -7,6 +7,7 @@ that was killed continues where the ledger says; one that failed leaves its plan
 """
 
 import asyncio
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -21,11 +22,13 @@ from platform_assets.core.objects import ObjectStore
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import JsonObject, Plan, Report, Scope, Unit, UnitRecord
 from platform_assets.games.entities import Entity
-from platform_assets.games.landing import Day, land_page, list_manifests, publish
+from platform_assets.games.landing import Day, land_page, list_manifests, publish, read_part
 from platform_assets.games.manifest import Manifest, Part, Segment
+from platform_assets.games.pages import read_ids
 from platform_assets.games.plan import Draft, Mode, draft_plan, range_of
 from platform_assets.games.quality import Finding, check_segment
 from platform_assets.games.query import count_query
+from platform_assets.games.ranges import cut_full_pages
 from platform_assets.games.source import Prefetched, Source, read_range
 
 SAFETY_MARGIN_SECONDS = 300
@@ -125,7 +128,7 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         raise RefusedError(f"{entity.name} {date}: {report.stopped}")
     if not report.complete:
         return Collection(report, None, None)
-    segment = await asyncio.to_thread(_close_segment, collector, plan)
+    segment = await asyncio.to_thread(_close_segment, collector, plan, work)
     manifest = await asyncio.to_thread(publish, collector.objects, day, segment)
     await asyncio.to_thread(_conclude, collector, entity, plan, segment)
     return Collection(report, segment, manifest)
@@ -184,7 +187,7 @@ def _last_boundaries(objects: ObjectStore, entity: Entity) -> list[int]:
         for segment in manifest.segments
         if segment.mode == Mode.FULL
     ]
-    return max(fulls, key=lambda segment: segment.finished_at).boundaries() if fulls else []
+    return max(fulls, key=lambda segment: segment.finished_at).boundaries if fulls else []
 
 
 class _PageWork:
@@ -199,6 +202,7 @@ class _PageWork:
         self._plan = plan
         self._since: int | None = plan.context["since"]
         self._first_reply = draft.first_reply if draft else None
+        self._ids: dict[str, array[int]] = {}
 
     async def __call__(self, unit: Unit, run: UnitRun) -> JsonObject:
         parts: list[JsonObject] = list((run.checkpoint or {}).get("parts", ()))
@@ -212,9 +216,15 @@ class _PageWork:
             run.ensure_held()
             key = self._day.part_key(self._plan.generation, unit.payload["index"], len(parts))
             part = await asyncio.to_thread(land_page, self._collector.objects, key, page)
+            self._ids[key] = page.ids
             parts.append(msgspec.to_builtins(part))
             run.save({"parts": list(parts)})
         return {"parts": parts}
+
+    def read_ids(self, part: Part) -> "array[int]":
+        """Ids of a part: remembered if this run landed it, else read back."""
+        ids = self._ids.get(part.key)
+        return ids if ids is not None else read_ids(read_part(self._collector.objects, part))
 
     def _source_of(self, unit: Unit) -> Source:
         """The first unit gets the reply that planning had to fetch, once."""
@@ -224,12 +234,13 @@ class _PageWork:
         return Prefetched(self._collector.source, reply)
 
 
-def _close_segment(collector: Collector, plan: Plan) -> Segment:
+def _close_segment(collector: Collector, plan: Plan, work: _PageWork) -> Segment:
     """The segment as the ledger has it: the same whichever run, or how many, did the units."""
     records = collector.ledger.read_units(plan)
     parts = [
         msgspec.convert(part, Part) for record in records for part in (record.detail or {})["parts"]
     ]
+    full = plan.context["mode"] == Mode.FULL
     newest = [part.newest for part in parts if part.newest is not None]
     return Segment(
         generation=plan.generation,
@@ -238,6 +249,7 @@ def _close_segment(collector: Collector, plan: Plan) -> Segment:
         watermark=max(newest, default=None),
         ranges=_ranges(records),
         parts=parts,
+        boundaries=cut_full_pages(map(work.read_ids, parts)) if full else [],
         requests=collector.source.traffic.requests,
         throttled=collector.source.traffic.throttled,
         started_at=msgspec.convert(plan.context["started_at"], type(collector.clock.now())),

@@ -46,15 +46,13 @@ class Day:
 
 def land_page(objects: ObjectStore, key: str, page: Page) -> Part:
     """Compresses and writes one page with at least one record; doing it twice gives the same object."""
-    assert page.first_id is not None
-    assert page.last_id is not None
     data = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compress(page.lines)
     objects.put(key, data)
     return Part(
         key=key,
         count=page.count,
-        first_id=page.first_id,
-        last_id=page.last_id,
+        first_id=page.ids[0],
+        last_id=page.ids[-1],
         newest=page.newest,
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),

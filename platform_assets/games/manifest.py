@@ -10,7 +10,6 @@ from datetime import datetime
 import msgspec
 
 from platform_assets.core.errors import RefusedError
-from platform_assets.games.ranges import merge_boundaries
 
 FORMAT = 1
 """Version of the manifest's form; a reader refuses any other."""
@@ -48,6 +47,7 @@ class Segment(msgspec.Struct, frozen=True):
         watermark: Highest `updated_at` seen; None when no record has one.
         ranges: The id ranges that were read, as [after, upto] pairs, in order; together they cover every id.
         parts: Its parts, in id order.
+        boundaries: Where the next full refresh cuts its pages: every 500th id. Empty for an incremental one.
         requests: Requests sent by the run that finished it, retries included.
         throttled: Replies 429 to them.
         started_at: When its plan was made, UTC.
@@ -60,6 +60,7 @@ class Segment(msgspec.Struct, frozen=True):
     watermark: int | None
     ranges: list[tuple[int, int | None]]
     parts: list[Part]
+    boundaries: list[int]
     requests: int
     throttled: int
     started_at: datetime
@@ -74,10 +75,6 @@ class Segment(msgspec.Struct, frozen=True):
     def size_bytes(self) -> int:
         """Bytes of all parts, compressed."""
         return sum(part.size_bytes for part in self.parts)
-
-    def boundaries(self) -> list[int]:
-        """Where the next full refresh cuts its pages."""
-        return merge_boundaries([(part.last_id, part.count) for part in self.parts])
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 A page is split at record borders without decoding the records (0.5 ms for 668 kB, where decoding takes 4).
 """
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ class _Head(msgspec.Struct):
 
 
 _read_heads = msgspec.json.Decoder(list[_Head])
+_read_lines = msgspec.json.Decoder(_Head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,23 @@ class Page:
 
     Attributes:
         lines: JSON Lines, one record a line, newline at the end; empty when there are no records.
-        count: Number of records.
-        first_id: Lowest id; None when there are no records.
-        last_id: Highest id; None when there are no records.
+        ids: Ids of the records, ascending.
         newest: Highest `updated_at` (seconds); None when no record has one.
     """
 
     lines: bytes
-    count: int
-    first_id: int | None
-    last_id: int | None
+    ids: "array[int]"
     newest: int | None
+
+    @property
+    def count(self) -> int:
+        """Number of records."""
+        return len(self.ids)
+
+    @property
+    def last_id(self) -> int | None:
+        """Highest id; None when there are no records."""
+        return self.ids[-1] if self.ids else None
 
 
 def read_page(body: bytes, ids: IdRange, what: str) -> Page:
@@ -62,12 +70,11 @@ def read_page(body: bytes, ids: IdRange, what: str) -> Page:
             f"{what}: the reply is not a list of records ({error}); it starts with {start!r}",
             kind="bad_page",
         ) from error
-    _check_order([head.id for head in heads], ids, what)
+    found = array("q", [head.id for head in heads])
+    _check_order(found, ids, what)
     return Page(
         lines=_join(records),
-        count=len(heads),
-        first_id=heads[0].id if heads else None,
-        last_id=heads[-1].id if heads else None,
+        ids=found,
         newest=max((h.updated_at for h in heads if h.updated_at is not None), default=None),
     )
 
@@ -89,3 +96,8 @@ def _join(records: Sequence[msgspec.Raw]) -> bytes:
     lines = [bytes(record) for record in records]
     lines = [msgspec.json.format(line, indent=-1) if b"\n" in line else line for line in lines]
     return b"\n".join([*lines, b""]) if lines else b""
+
+
+def read_ids(lines: bytes) -> "array[int]":
+    """Ids of JSON Lines that `read_page` made, in their order."""
+    return array("q", [head.id for head in _read_lines.decode_lines(lines)])

@@ -67,24 +67,18 @@ def _stretches(pages: int, lanes: int) -> Iterator[int]:
         pages -= stretch
 
 
-def merge_boundaries(pages: Sequence[tuple[int, int]]) -> list[int]:
-    """Boundaries for the next snapshot from this one's pages.
+def cut_full_pages(ids: Iterable[Sequence[int]]) -> list[int]:
+    """Boundaries for the next snapshot: every 500th id of this one.
 
     Args:
-        pages: (last id, count) per page, in id order. Neighbours that fit into one page are joined.
+        ids: Ascending ids, in stretches of any length (one per part).
 
     Returns:
-        Ascending last ids; the last page is left to the open tail unless it is full.
+        Last ids of full pages; what follows the last one is left to the open tail.
     """
     boundaries: list[int] = []
-    filled = 0
-    for last_id, count in pages:
-        if boundaries and filled + count <= PAGE_SIZE:
-            boundaries[-1] = last_id
-            filled += count
-        else:
-            boundaries.append(last_id)
-            filled = count
-    if boundaries and filled < PAGE_SIZE:
-        boundaries.pop()
+    missing = PAGE_SIZE
+    for stretch in ids:
+        boundaries.extend(stretch[missing - 1 :: PAGE_SIZE])
+        missing = (missing - len(stretch) - 1) % PAGE_SIZE + 1
     return boundaries

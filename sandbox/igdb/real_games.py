@@ -1,6 +1,7 @@
 """The real catalogue of games as a source: 276,711 games of 2026-02, kept compressed, records of IGDB's own on top.
 
-A catalogue row is served as it is, but for `igdb_id` (becomes `id`), the fields that are null (left out, as IGDB does)
+A catalogue row is served as it is, but for `igdb_id` (becomes `id`), `genres` and `platforms` (lists of names there, ids
+in IGDB's own records: served as `genre_names` and `platform_names`), the fields that are null (left out, as IGDB does)
 and `updated_at` (added, drawn from the id). Where a raw v4 record of 2026 or 2023 is known for an id it is served in
 place of the catalogue's row, so that the schema drifts from row to row as it did over the years.
 """
@@ -23,10 +24,16 @@ from sandbox.igdb.table import Revision
 _BLOCK_ROWS = 512
 _KEPT_BLOCKS = 16
 _CATALOGUE_FIELDS = (
-    *("id", "name", "genres", "developers", "publishers", "aggregated_rating", "release_date"),
-    *("platforms", "external_ids", "updated_at"),
+    *("id", "name", "genre_names", "developers", "publishers", "aggregated_rating", "release_date"),
+    *("platform_names", "external_ids", "updated_at"),
 )
-_NULLS = (b'"aggregated_rating":null,', b'"release_date":null,')
+_CHANGES = (
+    (b'"aggregated_rating":null,', b""),
+    (b'"release_date":null,', b""),
+    (b'"genres":[', b'"genre_names":['),
+    (b'"platforms":[', b'"platform_names":['),
+)
+"""Top-level keys as bytes: inside a string the quotes would be escaped."""
 
 
 class RealGames:
@@ -78,8 +85,8 @@ class RealGames:
         while block := list(islice(rows, _BLOCK_ROWS)):
             self._ids.extend(int(row[row.index(b":") + 1 : row.index(b",")]) for row in block)
             text = b"".join(block)
-            for null in _NULLS:
-                text = text.replace(null, b"")
+            for old, new in _CHANGES:
+                text = text.replace(old, new)
             self._blocks.append(compressor.compress(text))
 
     def _take_raw(self, records: Iterable[dict[str, Any]]) -> set[str]:

@@ -43,7 +43,7 @@ class Shelf:
             key = where.part_key(generation, start // page, 0)
             parts.append(land_page(self.objects, key, read_page(body, IdRange(0, None), "test")))
         now = self.clock.now()
-        segment = Segment(generation, mode, None, None, [(0, None)], parts, 1, 0, now, now)
+        segment = Segment(generation, mode, None, None, [(0, None)], parts, [], 1, 0, now, now)
         publish(self.objects, where, segment)
 
     def merge(self) -> Merged:

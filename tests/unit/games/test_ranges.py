@@ -8,7 +8,7 @@ from platform_assets.games.ranges import (
     IdRange,
     cut_at,
     cut_by_density,
-    merge_boundaries,
+    cut_full_pages,
 )
 
 
@@ -42,22 +42,12 @@ def test_stretches_get_shorter_so_that_lanes_end_together():
     assert len(ranges) < 60, "each range wastes half a page: few of them"
 
 
-def test_neighbouring_short_pages_are_joined():
-    assert merge_boundaries([(10, 200), (20, 300), (30, 1), (40, 500), (50, 7)]) == [20, 30, 40]
-
-
-def test_a_full_last_page_keeps_its_boundary_and_a_short_one_is_left_to_the_tail():
-    assert merge_boundaries([(10, 500), (20, 500)]) == [10, 20]
-    assert merge_boundaries([(10, 500), (20, 499)]) == [10]
-
-
-@given(st.lists(st.integers(1, PAGE_SIZE), max_size=200))
-def test_joined_pages_never_hold_more_than_a_page(counts: list[int]):
-    pages = [(n + 1, count) for n, count in enumerate(counts)]
-    boundaries = merge_boundaries(pages)
-    edges = [0, *boundaries]
-    for low, high in pairwise(edges):
-        assert sum(count for last, count in pages if low < last <= high) <= PAGE_SIZE
+@given(st.lists(st.integers(1, 1200), max_size=20))
+def test_the_next_snapshot_is_cut_at_every_full_page_however_this_one_was_cut(sizes: list[int]):
+    ids = [7 * n for n in range(1, sum(sizes) + 1)]
+    edges = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
+    stretches = [ids[low:high] for low, high in pairwise(edges)]
+    assert cut_full_pages(stretches) == ids[PAGE_SIZE - 1 :: PAGE_SIZE]
 
 
 def test_a_full_page_that_ends_at_the_boundary_needs_no_further_request():

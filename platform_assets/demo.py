@@ -64,7 +64,7 @@ def main() -> int:
         f"tables:    {home}/objects/{current_key(ENTITIES[0])} and its neighbours\n"
         f"state:     {home}/state.db (ledger of units, caps, watermarks)\n"
         f"item log:  {home}/logs/sluice.jsonl\n"
-        "look at it in the Dagster UI: make dev"
+        "look at it in the Dagster UI: make dev DEMO=1"
     )
     return 0
 

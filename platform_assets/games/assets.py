@@ -92,7 +92,8 @@ def build_current_asset(entity: Entity) -> dg.AssetsDefinition:
         with explained_failures():
             merged = merge_current(services.objects, entity)
         return dg.MaterializeResult(
-            metadata=merged_metadata(merged), check_results=check_results([check_drift(merged)])
+            metadata=merged_metadata(merged),
+            check_results=check_results([check_drift(merged.drift)]),
         )
 
     return current

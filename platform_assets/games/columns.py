@@ -6,14 +6,13 @@ A table has `id`, the entity's typed columns, `rest` (JSON of every other field;
 Missing fields become null. A field of another type than the table of entities says is drift that breaks the table.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from platform_assets.games.drift import Drift
 from platform_assets.games.entities import Entity, Kind
 
 _TYPES: Mapping[Kind, pa.DataType] = {
@@ -24,27 +23,6 @@ _TYPES: Mapping[Kind, pa.DataType] = {
     Kind.IDS: pa.list_(pa.int64()),
     Kind.SECONDS: pa.int64(),
 }
-
-
-@dataclass
-class Drift:
-    """How records differ from the table of entities. Counts are records.
-
-    Attributes:
-        records: Records looked at.
-        new: Fields that the table of entities does not name; they are kept in `rest`.
-        missing: Named fields that a record did not have.
-        changed: Named fields whose values have another type, with the reason: these break the table.
-    """
-
-    records: int = 0
-    new: Counter[str] = field(default_factory=Counter[str])
-    missing: Counter[str] = field(default_factory=Counter[str])
-    changed: dict[str, str] = field(default_factory=dict[str, str])
-
-    def vanished(self) -> list[str]:
-        """Named fields that no record had."""
-        return sorted(name for name, count in self.missing.items() if 0 < self.records == count)
 
 
 def schema_of(entity: Entity) -> pa.Schema:

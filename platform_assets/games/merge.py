@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 
 from platform_assets.core.errors import PermanentError, RefusedError
 from platform_assets.core.objects import ObjectInfo, ObjectStore
-from platform_assets.games.columns import Drift, read_columns, schema_of
+from platform_assets.games.columns import read_columns, schema_of
+from platform_assets.games.drift import Drift
 from platform_assets.games.entities import Entity
 from platform_assets.games.landing import list_manifests, read_part
 from platform_assets.games.manifest import Manifest, Part, Segment

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from platform_assets.games.drift import Drift
 from platform_assets.games.manifest import Part, Segment
-from platform_assets.games.merge import Merged
 
 COUNT_TOLERANCE = 0.001
 """Share of rows that may come or go between reading them and counting them."""
@@ -56,9 +56,8 @@ def check_segment(segment: Segment, api_count: int | str) -> list[Finding]:
     ]
 
 
-def check_drift(merged: Merged) -> Finding:
+def check_drift(drift: Drift) -> Finding:
     """Fields that are new, or that the table names and no record had. A changed type stops the merge before this."""
-    drift = merged.drift
     vanished = drift.vanished()
     new = ", ".join(f"{name} ({count})" for name, count in sorted(drift.new.items()))
     text = f"{drift.records} records. New fields, kept in `rest`: {new or 'none'}. "

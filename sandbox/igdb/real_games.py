@@ -1,8 +1,8 @@
 """The real catalogue of games as a source: 276,711 games of 2026-02, kept compressed, records of IGDB's own on top.
 
-A catalogue row is served as it is, but for `igdb_id` (becomes `id`), `genres` and `platforms` (lists of names there, ids
-in IGDB's own records: served as `genre_names` and `platform_names`), the fields that are null (left out, as IGDB does)
-and `updated_at` (added, drawn from the id). Where a raw v4 record of 2026 or 2023 is known for an id it is served in
+A catalogue row is served as it is, but for `igdb_id` (becomes `id`), `genres` and `platforms` (names there, ids in
+IGDB's own records: served as `genre_names` and `platform_names`), the fields that are null (left out, as IGDB does) and
+`updated_at` (added, drawn from the id). Where a raw v4 record of 2026 or 2023 is known for an id it is served in
 place of the catalogue's row, so that the schema drifts from row to row as it did over the years.
 """
 

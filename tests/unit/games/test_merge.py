@@ -185,7 +185,7 @@ def test_a_field_of_another_type_stops_the_merge_and_the_table_stays():
 def test_new_and_vanished_fields_are_reported_with_counts():
     shelf = Shelf()
     shelf.publish("2026-11-20", [game(n, category=1) for n in range(1, 701)])
-    finding = check_drift(shelf.merge())
+    finding = check_drift(shelf.merge().drift)
     assert finding.numbers["new_fields"] == {"category": 700}
     assert finding.numbers["missing_fields"]["summary"] == 700
     assert not finding.passed

@@ -1,0 +1,70 @@
+"""Column types that mean the same on SQLite and PostgreSQL: UTC time, JSON, text from anywhere.
+
+A type belongs here when the two databases differ in it; tables are in `tables.py`.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import DateTime, Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+from platform_assets.core.units import JsonObject
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime. SQLite, which has no zones, stores it as naive UTC text that sorts by time.
+
+    Raises:
+        ValueError: A naive datetime is to be stored.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database: UTC, naive on SQLite."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no timezone; store aware datetimes only")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database: aware UTC. PostgreSQL answers in the session's zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[JsonObject]):
+    """A JSON object kept as text: no reordering of keys, and NUL characters survive, unlike in PostgreSQL's jsonb."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: JsonObject | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (interface)
+        """To the database."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> JsonObject | None:  # noqa: ARG002 (interface)
+        """From the database."""
+        return None if value is None else msgspec.json.decode(value)
+
+
+class ForeignText(TypeDecorator[str]):
+    """Text that others wrote, such as error messages and broken records: what a database refuses becomes U+FFFD or `?`.
+
+    PostgreSQL stores no NUL character, and neither database stores half of a surrogate pair; a batch of outcomes must
+    not fail because one upstream sent such bytes.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (interface)
+        """To the database."""
+        if value is None:
+            return None
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,0 +1,120 @@
+"""The state database: opened once per process, shared by its threads, handed to the repositories beside this module.
+
+Only connections and transactions here; every table has its own repository.
+"""
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from platform_assets.core.clock import Clock
+from resources.state.database_errors import translate_error
+from resources.state.engines import create_state_engine, for_writing
+from resources.state.schema import ensure_schema
+from resources.state.urls import describe_url, parse_state_url
+
+
+class StateDatabase:
+    """Transactions on the state database. Safe to use from several threads; not across a fork.
+
+    Args:
+        engine: From `create_state_engine`.
+        clock: The wall clock that rows are stamped with. Hosts that share a database must agree within a small part of
+            a lease (NTP does).
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self.clock = clock
+        self.place = describe_url(engine.url)
+        self.dialect = engine.dialect.name
+        self._reader = engine
+        self._writer = for_writing(engine)
+        # SQLite's waiters poll, up to 100 ms apart; threads of one process need not.
+        self._writing = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """A transaction that reads.
+
+        Raises:
+            TransientError: The database does not answer or is busy.
+            RefusedError: It cannot be used until a person acts.
+        """
+        with self._translated(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Generator[Connection]:
+        """A transaction that writes; committed at the end, rolled back on any error. Never nest two.
+
+        On SQLite it holds the only write lock from its first statement on: keep it short, call nothing slow inside.
+
+        Raises:
+            TransientError: The database does not answer or is busy.
+            RefusedError: It cannot be used until a person acts.
+        """
+        with self._translated(), self._writing, self._writer.begin() as connection:
+            yield connection
+
+    def ensure_schema(self) -> bool:
+        """Applies the missing migrations; whether there were any.
+
+        Raises:
+            TransientError: The database does not answer or is busy.
+            RefusedError: It is newer than this code, or cannot be used until a person acts.
+        """
+        with self._translated():
+            return ensure_schema(self._writer, self.place)
+
+    def close(self) -> None:
+        """Closes all connections that are not in use."""
+        self._reader.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"StateDatabase({self.place})"
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            translated = translate_error(error, self.place)
+            if translated is None:
+                raise
+            raise translated from error
+
+
+def open_state(url: str, clock: Clock) -> StateDatabase:
+    """Opens the state database and brings it to this code's revision.
+
+    Args:
+        url: `sqlite:////absolute/path/state.db` or `postgresql://user:password@host:5432/database`.
+        clock: The wall clock that rows are stamped with.
+
+    Raises:
+        TransientError: The database does not answer or is busy.
+        RefusedError: Wrong URL, rights, password or file, full disk, or a database of a newer version.
+    """
+    database = StateDatabase(create_state_engine(parse_state_url(url)), clock)
+    try:
+        database.ensure_schema()
+    except BaseException:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,194 @@
+"""The ledger in SQL: implements `PlanLedger` and `UnitLedger` of `platform_assets/core/ledger.py`.
+
+Every write of a unit first locks the rows in plan order (two runs of one plan cannot deadlock) and names the attempt
+that must hold them. Questions over many plans are in `ledger_queries.py`.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Update, select, update
+
+from platform_assets.core.owner import is_dead
+from platform_assets.core.units import (
+    Attempt,
+    JsonObject,
+    Plan,
+    Scope,
+    Unit,
+    UnitOutcome,
+    UnitRecord,
+    UnitState,
+)
+from resources.state import plans
+from resources.state.database import StateDatabase
+from resources.state.statements import split_chunks
+from resources.state.tables import units
+from resources.state.unit_statements import (
+    RECORD,
+    RECORD_COLUMNS,
+    SAVE_CHECKPOINT,
+    AnyRow,
+    is_held,
+    lock_held,
+    lock_units,
+    read_record,
+    write_outcome,
+)
+
+
+class SqlLedger:
+    """Plans and units in the state database. Safe to use from several threads.
+
+    Args:
+        database: The state database; its clock stamps the rows and judges the leases.
+        is_dead: Whether the owner of a lease is known to be gone.
+    """
+
+    def __init__(self, database: StateDatabase, is_dead: Callable[[str], bool] = is_dead) -> None:
+        self._database = database
+        self._is_dead = is_dead
+
+    def find_plan(self, scope: Scope) -> Plan | None:
+        """The newest plan of the scope, open or closed; None when there was none yet."""
+        with self._database.read() as connection:
+            return plans.find_newest(connection, scope)
+
+    def open_plan(self, scope: Scope, units: Sequence[Unit], context: JsonObject) -> Plan:
+        """The open plan of the scope; stores `units` as its next generation when none is open.
+
+        Raises:
+            ValueError: Two units share an id, or an id is empty or longer than 200 characters.
+        """
+        plans.check_unit_ids(units)
+        with self._database.write() as connection:
+            return plans.open_newest(connection, scope, units, context, self._now())
+
+    def read_units(self, plan: Plan) -> list[UnitRecord]:
+        """All units of the plan, in the order in which they were planned."""
+        statement = (
+            select(*RECORD_COLUMNS)
+            .where(units.c.plan_id == plan.plan_id)
+            .order_by(units.c.position)
+        )
+        with self._database.read() as connection:
+            return [read_record(row) for row in connection.execute(statement)]
+
+    def close_plan(self, plan: Plan) -> bool:
+        """Marks the plan closed if all of its units are done; False (and no change) if some are not."""
+        with self._database.write() as connection:
+            return plans.close_if_done(connection, plan, self._now())
+
+    def claim(
+        self, plan: Plan, unit_ids: Sequence[str], attempt: Attempt, lease_seconds: float
+    ) -> list[UnitRecord]:
+        """Takes those of the units that nobody holds; answers with them in plan order, as they are now."""
+        claimed: list[AnyRow] = []
+        with self._database.write() as connection:
+            for chunk in split_chunks(unit_ids):
+                claimed += self._claim_chunk(connection, plan, chunk, attempt, lease_seconds)
+        return [read_record(row) for row in sorted(claimed, key=lambda row: row.position)]
+
+    def renew(self, plan: Plan, attempt: Attempt, lease_seconds: float) -> set[str]:
+        """Extends every lease that `attempt` still holds in the plan; returns the unit ids that it holds."""
+        with self._database.write() as connection:
+            held = set(connection.scalars(lock_held(plan, attempt)))
+            if held:
+                now = self._now()
+                until = now + timedelta(seconds=lease_seconds)
+                connection.execute(
+                    update(units)
+                    .where(*is_held(plan, attempt))
+                    .values(lease_until=until, updated_at=now)
+                )
+            return held
+
+    def record(self, plan: Plan, attempt: Attempt, outcomes: Sequence[UnitOutcome]) -> set[str]:
+        """Writes outcomes in one transaction; returns the unit ids that were refused (fencing)."""
+        rows = {outcome.unit_id: write_outcome(outcome) for outcome in outcomes}
+        return self._write_held(plan, attempt, RECORD, rows)
+
+    def save_checkpoints(
+        self, plan: Plan, attempt: Attempt, checkpoints: Mapping[str, JsonObject]
+    ) -> set[str]:
+        """Stores checkpoints of running units in one transaction; returns the unit ids that were refused."""
+        rows = {unit_id: {"b_checkpoint": value} for unit_id, value in checkpoints.items()}
+        return self._write_held(plan, attempt, SAVE_CHECKPOINT, rows)
+
+    def read_done(self, plan: Plan, unit_ids: Collection[str]) -> set[str]:
+        """Those of the units that are DONE by now, whoever did them."""
+        done: set[str] = set()
+        with self._database.read() as connection:
+            for chunk in split_chunks(unit_ids):
+                statement = select(units.c.unit_id).where(
+                    units.c.plan_id == plan.plan_id,
+                    units.c.unit_id.in_(chunk),
+                    units.c.state == UnitState.DONE,
+                )
+                done.update(connection.scalars(statement))
+        return done
+
+    def _claim_chunk(
+        self,
+        connection: Connection,
+        plan: Plan,
+        chunk: Sequence[str],
+        attempt: Attempt,
+        lease_seconds: float,
+    ) -> list[AnyRow]:
+        wanted = (units.c.plan_id == plan.plan_id, units.c.unit_id.in_(chunk))
+        holders = connection.execute(lock_units(*wanted)).all()
+        # The clock is read under the locks: a claim that had to wait for them must not judge by an older time.
+        now = self._now()
+        free = [row.unit_id for row in holders if self._is_free(row, now)]
+        if not free:
+            return []
+        taken = (units.c.plan_id == plan.plan_id, units.c.unit_id.in_(free))
+        statement = (
+            update(units)
+            .where(*taken)
+            .values(
+                state=UnitState.RUNNING,
+                attempts=units.c.attempts + 1,
+                attempt_id=attempt.attempt_id,
+                owner=attempt.owner,
+                lease_until=now + timedelta(seconds=lease_seconds),
+                started_at=now,
+                finished_at=None,
+                updated_at=now,
+            )
+            .returning(*RECORD_COLUMNS, units.c.position)
+        )
+        return list(connection.execute(statement).all())
+
+    def _is_free(self, row: AnyRow, now: datetime) -> bool:
+        if row.state != UnitState.RUNNING:
+            return row.state != UnitState.DONE
+        return row.lease_until <= now or self._is_dead(row.owner)
+
+    def _write_held(
+        self,
+        plan: Plan,
+        attempt: Attempt,
+        statement: Update,
+        rows: Mapping[str, Mapping[str, object]],
+    ) -> set[str]:
+        """Runs `statement` once per unit that the attempt holds; returns the other unit ids."""
+        with self._database.write() as connection:
+            held: set[str] = set()
+            for chunk in split_chunks(rows):
+                held.update(connection.scalars(lock_held(plan, attempt, chunk)))
+            if held:
+                now = self._now()
+                connection.execute(
+                    statement,
+                    [
+                        {"b_plan_id": plan.plan_id, "b_unit_id": unit_id, "b_now": now, **values}
+                        for unit_id, values in rows.items()
+                        if unit_id in held
+                    ],
+                )
+        return set(rows) - held
+
+    def _now(self) -> datetime:
+        return self._database.clock.now()

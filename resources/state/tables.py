@@ -1,0 +1,119 @@
+"""The tables of the state database as SQLAlchemy Core sees them. Migrations create them; a test compares the two.
+
+To change a table: edit it here, then `python -m migrations "what changes"` writes the revision. No queries here.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from resources.state.columns import ForeignText, JsonText, UtcDateTime
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+}
+"""Names that a later migration can rely on, on both databases."""
+
+metadata = MetaData(naming_convention=NAMING)
+
+# SQLite counts by itself only in a column whose type is exactly INTEGER.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("plan_id", _Id, primary_key=True),
+    Column("pipeline", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("partition", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("context", JsonText, nullable=False),
+    Column("unit_count", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime, index=True),
+    UniqueConstraint("pipeline", "tenant", "partition", "generation"),
+    # A purged plan's id is never given out again: a late writer of that plan must not hit another one.
+    sqlite_autoincrement=True,
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("plan_id", ForeignKey("plans.plan_id", ondelete="CASCADE"), primary_key=True),
+    Column("unit_id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("attempt_id", Text),
+    Column("owner", Text),
+    Column("lease_until", UtcDateTime),
+    Column("payload", JsonText, nullable=False),
+    Column("checkpoint", JsonText),
+    Column("detail", JsonText),
+    Column("error_kind", Text),
+    Column("error_message", ForeignText),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # Serves "what failed, anywhere", "is anything of this plan not done" and, alone, the counts.
+    Index("ix_units_state", "state", "plan_id", "error_kind"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text),
+    Column("attempt_id", Text),
+    Column("fence", BigInteger, nullable=False),
+    Column("until", UtcDateTime),
+)
+
+cap_states = Table(
+    "cap_states",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", JsonText),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("pipeline", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("partition", Text, nullable=False),
+    Column("unit_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("message", ForeignText, nullable=False),
+    Column("record", ForeignText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Index("ix_dead_letters_scope", "pipeline", "tenant", "partition"),
+    sqlite_autoincrement=True,
+)
+
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("pipeline", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)

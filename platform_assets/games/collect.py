@@ -85,11 +85,13 @@ class Collection:
         report: How the units went. When it is not complete nothing was published.
         segment: What was collected; None when the report is not complete.
         manifest: The day as published; None when the report is not complete.
+        seconds: Wall time from the first request for the plan to the published manifest.
     """
 
     report: Report
     segment: Segment | None
     manifest: Manifest | None
+    seconds: float
 
     @property
     def published(self) -> Segment:
@@ -113,6 +115,7 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         RefusedError: Wrong credentials or query, corrupt manifest, store not writable, ...: a person must act.
         TransientError: Upstream or ledger unreachable while planning.
     """
+    started = collector.clock.monotonic()
     day = Day(entity.name, date)
     plan, draft = await _open_plan(collector, entity, day, mode)
     work = _PageWork(collector, entity, day, plan, draft)
@@ -127,11 +130,11 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
     if report.stopped is not None and report.stopped.startswith("refused"):
         raise RefusedError(f"{entity.name} {date}: {report.stopped}")
     if not report.complete:
-        return Collection(report, None, None)
+        return Collection(report, None, None, collector.clock.monotonic() - started)
     segment = await asyncio.to_thread(_close_segment, collector, plan, work)
     manifest = await asyncio.to_thread(publish, collector.objects, day, segment)
     await asyncio.to_thread(_conclude, collector, entity, plan, segment)
-    return Collection(report, segment, manifest)
+    return Collection(report, segment, manifest, collector.clock.monotonic() - started)
 
 
 async def examine(collector: Collector, entity: Entity, segment: Segment) -> list[Finding]:

@@ -46,7 +46,7 @@ def collection_metadata(
         requests_per_second: What the cap allows.
     """
     segment = collection.published
-    rate = traffic.requests / max(collection.report.seconds, 0.001)
+    rate = traffic.requests / max(collection.seconds, 0.001)
     return {
         "mode": segment.mode,
         "records": segment.records,
@@ -60,6 +60,7 @@ def collection_metadata(
         "watermark": _moment(segment.watermark),
         "since": _moment(segment.since),
         **report_metadata(collection.report),
+        "seconds": round(collection.seconds, 3),
     }
 
 

@@ -55,6 +55,9 @@ def _make_row(entity: str, row_id: int, random: Random) -> dict[str, Any]:
         row["url"] = f"https://www.igdb.com/{entity}/{slug}"
     if entity == "companies" and random.random() < 0.7:
         row["country"] = random.choice((56, 124, 156, 250, 276, 392, 410, 752, 826, 840))
+        row["start_date"] = random.randrange(0, NEWEST, 86_400)
+        row["description"] = f"Makes games since {1970 + row['start_date'] // 31_556_952}."
+        row["parent"] = random.randrange(1, 2000)
     if entity == "platforms" and random.random() < 0.8:
         row["platform_type"] = random.randrange(1, 7)
     row["checksum"] = f"{random.getrandbits(128):032x}"

@@ -51,7 +51,7 @@ _REFERENCES = {
 """List field -> how many rows the entity has that it refers to."""
 _SINGLES = (
     *("id", "name", "slug", "url", "created_at", "updated_at", "checksum", "summary", "storyline"),
-    *("cover", "first_release_date", "game_type", "game_status", "hypes"),
+    *("cover", "first_release_date", "game_type", "game_status", "parent_game", "hypes"),
 )
 _SCORES = ("aggregated_rating", "rating", "total_rating")
 _HEAD = (
@@ -176,6 +176,8 @@ def _make_singles(random: Random) -> list[bytes]:
         fields.append(b',"first_release_date":%d%%b000' % random.randrange(10, 18))
     if random.random() < 0.1:
         fields.append(b',"game_status":%d' % random.randrange(9))
+    if random.random() < 0.1:
+        fields.append(b',"parent_game":%%b%d' % random.randrange(10))
     if random.random() < 0.15:
         fields.append(b',"hypes":%d' % random.randrange(1, 200))
     return fields

@@ -14,6 +14,7 @@ from platform_assets.settings import Settings, dagster_home, load_settings
 from resources.caps import CAPS
 from resources.pools_resource import sync_pools
 from sensors import games as games_schedules
+from sensors import retention
 
 
 def build_definitions(
@@ -28,10 +29,13 @@ def build_definitions(
     resources: dict[str, object] = {"services": Services(settings), **(overrides or {})}
     return dg.Definitions(
         assets=[*games_assets.RAW_ASSETS, *games_assets.CURRENT_ASSETS],
-        jobs=games_jobs.JOBS,
-        schedules=games_schedules.build_schedules(
-            settings.games_schedule_hour, running=bool(settings.igdb_client_id)
-        ),
+        jobs=[*games_jobs.JOBS, *retention.JOBS],
+        schedules=[
+            *games_schedules.build_schedules(
+                settings.games_schedule_hour, running=bool(settings.igdb_client_id)
+            ),
+            *retention.SCHEDULES,
+        ],
         resources=resources,
         # The fan-out is inside a step; a process per step would cost seconds of CPU each.
         executor=dg.in_process_executor,

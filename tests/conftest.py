@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
+from structlog.typing import EventDict
 
 # Client libraries of the clouds ask link-local addresses for credentials, and wait for seconds where there are none.
 OFFLINE = {"NO_GCE_CHECK": "true", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -18,6 +20,9 @@ SIZES = "oversized code"
 
 def pytest_configure() -> None:
     os.environ.update(OFFLINE)
+    structlog.configure(
+        processors=[_drop_event]
+    )  # the item log has its own tests; elsewhere it is noise
     # The machine is shared, so a slow example says nothing. In CI the same examples run each time.
     settings.register_profile(
         "local", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50
@@ -26,6 +31,10 @@ def pytest_configure() -> None:
         "ci", settings.get_profile("local"), derandomize=True, database=None, max_examples=100
     )
     settings.load_profile("ci" if is_ci() else "local")
+
+
+def _drop_event(_logger: object, _name: str, _event: EventDict) -> NoReturn:
+    raise structlog.DropEvent
 
 
 def is_ci() -> bool:

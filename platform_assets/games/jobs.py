@@ -6,7 +6,6 @@ import dagster as dg
 
 from platform_assets.games.entities import ENTITIES
 from platform_assets.games.plan import Mode
-from platform_assets.partitions import DAYS
 
 
 def mode_config(mode: Mode) -> dict[str, Any]:
@@ -19,14 +18,12 @@ JOBS = [
     dg.define_asset_job(
         "games_full",
         selection=dg.AssetSelection.groups("games"),
-        partitions_def=DAYS,
         config=mode_config(Mode.FULL),
         description="Collects every entity in full, finds deletions, merges the tables.",
     ),
     dg.define_asset_job(
         "games_incremental",
         selection=dg.AssetSelection.groups("games"),
-        partitions_def=DAYS,
         config=mode_config(Mode.INCREMENTAL),
         description="Collects what changed since each entity's watermark and merges it into the tables.",
     ),

@@ -1,0 +1,47 @@
+"""`python -m platform_assets.games read ENTITY`: an entity's records as JSON Lines on standard output, in id order.
+
+Nothing is landed and no state but the cap is touched: for a look, or for a pipe.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from platform_assets.core.errors import PlatformError
+from platform_assets.games.entities import ENTITIES, Entity, find_entity
+from platform_assets.games.stream import CONCURRENT, SEQUENTIAL, Reading, read_records
+from platform_assets.services import Services
+from platform_assets.settings import load_settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Reads one entity; returns 0, or 1 with the reason on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m platform_assets.games", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    read = commands.add_parser("read", help="print an entity's records, one JSON object a line")
+    read.add_argument("entity", choices=[entity.name for entity in ENTITIES], metavar="ENTITY")
+    read.add_argument("--since", type=int, help="only records changed after this Unix second")
+    read.add_argument("--sequential", action="store_true", help="one page after another")
+    asked = parser.parse_args(arguments)
+    reading = SEQUENTIAL if asked.sequential else CONCURRENT
+    try:
+        asyncio.run(_print_records(find_entity(asked.entity), reading, asked.since))
+    except (PlatformError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of the pipe has seen enough
+    return 0
+
+
+async def _print_records(entity: Entity, reading: Reading, since: int | None) -> None:
+    services = Services(load_settings())
+    async with services.igdb.open() as source:
+        async for record in read_records(source, entity, reading, since):
+            sys.stdout.buffer.write(record + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import pytest
@@ -119,13 +118,15 @@ def make_client(
     )
 
 
-def reply(status: int = 200, content: bytes = b"[]", **headers: str) -> httpx.Response:
+def reply(
+    status: int = 200, content: bytes = b"[]", headers: Mapping[str, str] | None = None
+) -> httpx.Response:
     return httpx.Response(status, headers=headers, content=content)
 
 
 @virtual_time
 async def test_a_reply_comes_back_whole():
-    script = Script(reply(201, b"[1]", **{"X-Count": "7"}))
+    script = Script(reply(201, b"[1]", {"X-Count": "7"}))
     async with make_client(script, headers={"Accept": "a/b"}) as client:
         answer = await client.send(
             HttpRequest("POST", GET.url, headers={"X": "y"}, params={"q": "1"}, content=b"limit 5;")
@@ -192,7 +193,7 @@ async def test_tries_have_an_end():
 
 @virtual_time
 async def test_a_503_that_names_a_time_is_waited_for():
-    script = Script(reply(503, **{"Retry-After": "Fri, 20 Nov 2026 12:00:30 GMT"}), reply())
+    script = Script(reply(503, headers={"Retry-After": "Fri, 20 Nov 2026 12:00:30 GMT"}), reply())
     async with make_client(script) as client:
         await client.send(GET)
     assert script.times[1] == pytest.approx(30.0)
@@ -240,7 +241,9 @@ async def test_429s_do_not_count_as_tries():
 async def test_a_429_that_names_a_time_is_waited_for_within_bounds():
     gate = WatchedGate()
     script = Script(
-        reply(429, **{"Retry-After": "3"}), reply(429, **{"Retry-After": "9999"}), reply()
+        reply(429, headers={"Retry-After": "3"}),
+        reply(429, headers={"Retry-After": "9999"}),
+        reply(),
     )
     async with make_client(script, gate) as client:
         await client.send(GET)
@@ -334,7 +337,7 @@ async def test_a_bug_in_a_check_is_not_hidden():
             await client.send(HttpRequest("GET", GET.url, check=check))
 
 
-SECRET = "s3cr3t-value"  # noqa: S105 - not one
+SECRET = "s3cr3t-value"
 
 
 @pytest.mark.parametrize(
@@ -376,14 +379,10 @@ async def test_a_url_that_cannot_be_used_stops_the_run(url: str):
     assert raised.value.kind == "bad_url"
 
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
-
-
 @asynccontextmanager
 async def serve(*replies: bytes, delay: float = 0.0) -> AsyncGenerator[str]:
     """Answers the n-th request with the n-th bytes and closes the connection."""
     left: Sequence[bytes] = list(replies)
-    handlers = set[asyncio.Task[Any]]()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal left
@@ -396,7 +395,6 @@ async def serve(*replies: bytes, delay: float = 0.0) -> AsyncGenerator[str]:
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
-    await asyncio.gather(*handlers)
 
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"

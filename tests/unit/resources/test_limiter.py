@@ -111,6 +111,13 @@ async def test_no_more_requests_are_open_than_allowed():
 
 
 @virtual_time
+async def test_a_slot_that_comes_free_is_taken_at_once():
+    async with open_gates(1, replace(CAP, in_flight=1)) as (_, [gate]):
+        times = await send_many(gate, 4, hold=1.0)
+    assert times == pytest.approx([0, 1, 2, 3], abs=0.001)
+
+
+@virtual_time
 async def test_gates_of_one_cap_share_its_rate_fairly():
     async with open_gates(4) as (states, gates):
         tasks = [asyncio.create_task(send_many(gate, 99)) for gate in gates]

@@ -38,9 +38,18 @@ def main() -> int:
     dagster_home.mkdir(parents=True)
     shutil.copy(project / "dagster.yaml", dagster_home)
     with SandboxProcess(("--games", str(GAMES))) as sandbox:
+        settings = Settings(
+            home=home,
+            state_url=f"sqlite:///{home}/state.db",
+            objects_url=f"file://{home}/objects",
+            log_file=home / "logs" / "sluice.jsonl",
+        )
         variables = {
             "DAGSTER_HOME": str(dagster_home),
             "SLUICE_HOME": str(home),
+            "SLUICE_STATE_URL": settings.state_url,
+            "SLUICE_OBJECTS_URL": settings.objects_url,
+            "SLUICE_LOG_FILE": str(settings.log_file),
             "SLUICE_IGDB_API_URL": f"{sandbox.url}/v4",
             "SLUICE_IGDB_TOKEN_URL": f"{sandbox.url}/oauth2/token",
             "SLUICE_IGDB_CLIENT_ID": "sandbox-client",
@@ -50,13 +59,13 @@ def main() -> int:
         print("job:     dagster job execute -j games_full")
         started = time.monotonic()
         log = home / "job.log"
-        status = _run_job(variables, Settings(home=home), log)
+        status = _run_job(variables, settings, log)
         seconds = time.monotonic() - started
         stats = sandbox.stats()
     if status:
         print(f"the job failed; its log: {log}", file=sys.stderr)
         return status
-    _print_table(Services(Settings(home=home)))
+    _print_table(Services(settings))
     print(
         f"\n{seconds:.0f} s in all, Dagster included; the sandbox saw {stats['requests']} requests and refused "
         f"{stats['violations']} for going too fast.\n"

@@ -21,7 +21,7 @@ from resources.cap_visit import Answer, BudgetUsed, Granted, Outcome, Visit, Wai
 from resources.caps import LARGEST_GUARD, Cap
 
 GUARD_STEP = 0.015
-"""What a 429 adds to the guard: measured to settle after two (reference/collector-perf.md, section 4)."""
+"""What a 429 adds to the guard: measured to settle after two (docs/adr/0007)."""
 
 GUARD_DECAY_SECONDS = 86_400.0
 """A day without a 429 takes one step of the guard back. A jam of one evening must not cost 10 % for ever, and probing
@@ -34,7 +34,7 @@ LEASE_SECONDS = 60.0
 """How long an open grant lives without a sign of life from its process: what another host's death costs."""
 
 LEAST_GAP = 0.8
-"""Least distance of two sends, as a share of the even spacing (reference/collector-perf.md, section 9)."""
+"""Least distance of two sends, as a share of the even spacing (docs/adr/0007)."""
 
 
 def decide_visit(

@@ -13,7 +13,7 @@ from platform_assets.core.errors import RefusedError
 
 LARGEST_GUARD = 0.13
 """Upper bound of a guard, learnt or configured: enough for 20 ms of mean network jitter at 4 requests a second
-(reference/collector-perf.md, section 4: zero 429s need 6.5 times the mean jitter)."""
+(docs/adr/0007-caps-are-a-state-machine-over-one-row.md: zero 429s need 6.5 times the mean jitter)."""
 
 
 @dataclass(frozen=True, slots=True)

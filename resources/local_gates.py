@@ -62,7 +62,7 @@ class LocalGate(_AlwaysOpen):
     """A cap that one event loop has for itself: even pacing by aiolimiter, open slots by a semaphore.
 
     Satisfies `Gate`. Grants are stamped when they are given, not when the request is written: keep the guard at 2 % or
-    more where connections are made anew (reference/collector-perf.md, section 4).
+    more where connections are made anew (docs/adr/0007-caps-are-a-state-machine-over-one-row.md).
 
     Args:
         cap: The cap.

@@ -17,6 +17,10 @@ def open_log(path: Path) -> None:
     Args:
         path: File to append to; its folder is made.
     """
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(
+            logging.WARNING
+        )  # at INFO they log whole URLs, query included
     path.parent.mkdir(parents=True, exist_ok=True)
     structlog.configure(
         processors=[

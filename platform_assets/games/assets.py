@@ -8,6 +8,7 @@ do is in `collect.py` and `merge.py`; what they are handed is opened by `platfor
 from datetime import timedelta
 
 import dagster as dg
+import pydantic
 
 from platform_assets.games.collect import collect, examine
 from platform_assets.games.entities import ENTITIES, Entity
@@ -16,6 +17,7 @@ from platform_assets.games.glue import (
     check_specs,
     collection_metadata,
     merged_metadata,
+    read_mode,
 )
 from platform_assets.games.merge import merge_current
 from platform_assets.games.plan import Mode
@@ -31,14 +33,14 @@ STALE_AFTER = timedelta(hours=36)
 
 
 class CollectConfig(dg.Config):
-    """Run configuration of a raw asset.
+    """Run configuration of a raw asset; a job that is about one mode sets it by its tag instead.
 
     Attributes:
         mode: `incremental` collects what changed since the watermark, and everything when there is none;
             `full` collects everything and finds deletions.
     """
 
-    mode: Mode = Mode.INCREMENTAL
+    mode: str = pydantic.Field(default=Mode.INCREMENTAL.value, pattern="^(incremental|full)$")
 
 
 def build_raw_asset(entity: Entity) -> dg.AssetsDefinition:
@@ -63,7 +65,7 @@ def build_raw_asset(entity: Entity) -> dg.AssetsDefinition:
         with explained_failures(), told_progress(context.log, entity.name) as tell:
             day = read_day(context, services.clock.now())
             async with services.open_collector(tell) as collector:
-                done = await collect(collector, entity, day, config.mode)
+                done = await collect(collector, entity, day, read_mode(context, config.mode))
                 fail_incomplete(done.report, f"{entity.name} {day}")
                 findings = await examine(collector, entity, done.published)
                 metadata = collection_metadata(done, collector.source.traffic, services.igdb_rate)

@@ -22,9 +22,16 @@ from platform_assets.core.objects import ObjectStore
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import JsonObject, Plan, Report, Scope, Unit, UnitRecord
 from platform_assets.games.entities import Entity
-from platform_assets.games.landing import Day, land_page, list_manifests, publish, read_part
+from platform_assets.games.landing import (
+    Day,
+    land_page,
+    list_manifests,
+    publish,
+    read_manifest,
+    read_part,
+)
 from platform_assets.games.manifest import Manifest, Part, Segment
-from platform_assets.games.pages import read_ids
+from platform_assets.games.pages import Page, read_ids
 from platform_assets.games.plan import Draft, Mode, draft_plan, range_of
 from platform_assets.games.quality import Finding, check_segment
 from platform_assets.games.query import count_query
@@ -109,7 +116,8 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         entity: What to collect.
         date: The day, `YYYY-MM-DD`: the partition that the result belongs to.
         mode: FULL reads everything and replaces the day. INCREMENTAL reads what changed since the watermark and adds
-            to the day; without a watermark (never collected, or the entity has none) it reads everything.
+            to the day; without a watermark (never collected, or the entity has none) it reads everything. An
+            unfinished collection of the day is finished first, whatever its mode was.
 
     Raises:
         RefusedError: Wrong credentials or query, corrupt manifest, store not writable, ...: a person must act.
@@ -134,6 +142,8 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
     segment = await asyncio.to_thread(_close_segment, collector, plan, work)
     manifest = await asyncio.to_thread(publish, collector.objects, day, segment)
     await asyncio.to_thread(_conclude, collector, entity, plan, segment)
+    if mode is Mode.FULL and segment.mode != Mode.FULL:
+        return await collect(collector, entity, date, mode)
     return Collection(report, segment, manifest, collector.clock.monotonic() - started)
 
 
@@ -156,6 +166,7 @@ async def _open_plan(
     """The plan to work on: the open one as it was drafted, or a new one."""
     scope = Scope(f"games/raw_{entity.name}", "", day.date)
     found = await asyncio.to_thread(collector.ledger.find_plan, scope)
+    published = await asyncio.to_thread(read_manifest, collector.objects, day)
     if found is not None and found.state == "open":
         return found, None
     started_at = collector.clock.now()
@@ -169,6 +180,10 @@ async def _open_plan(
     context = {
         "mode": (Mode.FULL if since is None else Mode.INCREMENTAL).value,
         "since": since,
+        "generation": max(
+            found.generation + 1 if found else 1,
+            published.newest_generation + 1 if published else 1,
+        ),
         "started_at": started_at.isoformat(),
     }
     plan = await asyncio.to_thread(collector.ledger.open_plan, scope, draft.units(), context)
@@ -214,13 +229,19 @@ class _PageWork:
             ids = replace(ids, after=parts[-1]["last_id"])
         if ids.after == ids.upto:
             return {"parts": parts}
-        source = self._source_of(unit)
-        async for page in read_range(source, self._entity, ids, self._since):
+
+        def land(page: Page) -> JsonObject:
             run.ensure_held()
-            key = self._day.part_key(self._plan.generation, unit.payload["index"], len(parts))
-            part = await asyncio.to_thread(land_page, self._collector.objects, key, page)
+            key = self._day.part_key(
+                self._plan.context["generation"], unit.payload["index"], len(parts)
+            )
+            part = land_page(self._collector.objects, key, page)
             self._ids[key] = page.ids
-            parts.append(msgspec.to_builtins(part))
+            return msgspec.to_builtins(part)
+
+        source = self._source_of(unit)
+        async for part in read_range(source, self._entity, ids, self._since, land):
+            parts.append(part)
             run.save({"parts": list(parts)})
         return {"parts": parts}
 
@@ -246,7 +267,7 @@ def _close_segment(collector: Collector, plan: Plan, work: _PageWork) -> Segment
     full = plan.context["mode"] == Mode.FULL
     newest = [part.newest for part in parts if part.newest is not None]
     return Segment(
-        generation=plan.generation,
+        generation=plan.context["generation"],
         mode=plan.context["mode"],
         since=plan.context["since"],
         watermark=max(newest, default=None),

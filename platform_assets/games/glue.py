@@ -9,11 +9,31 @@ from typing import Any
 
 import dagster as dg
 
+from platform_assets.core.errors import PermanentError
 from platform_assets.games.collect import Collection
 from platform_assets.games.merge import Merged
+from platform_assets.games.plan import Mode
 from platform_assets.games.quality import Finding
 from platform_assets.games.source import Traffic
 from platform_assets.glue import report_metadata
+
+MODE_TAG = "sluice/mode"
+"""Run tag by which a job says what it collects. Not run configuration: `dagster job execute` ignores a partitioned
+job's own configuration (1.13.27), a tag reaches every way of starting it."""
+
+
+def read_mode(context: dg.AssetExecutionContext, configured: str) -> Mode:
+    """What a run collects: its job's tag, else the asset's configuration.
+
+    Raises:
+        PermanentError: kind `bad_mode`: the tag names no mode.
+    """
+    asked = context.run.tags.get(MODE_TAG, configured)
+    if asked not in set(Mode):
+        raise PermanentError(
+            f"run tag {MODE_TAG} is {asked!r}: use one of {', '.join(Mode)}", kind="bad_mode"
+        )
+    return Mode(asked)
 
 
 def check_specs(key: dg.AssetKey, names: Sequence[str]) -> list[dg.AssetCheckSpec]:

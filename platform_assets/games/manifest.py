@@ -41,7 +41,7 @@ class Segment(msgspec.Struct, frozen=True):
     """One finished collection.
 
     Attributes:
-        generation: Generation of the plan in the ledger.
+        generation: Grows with each collection of the day, also over a ledger that was lost and begun anew.
         mode: `full` or `incremental`.
         since: Only records changed after this second were asked for; None for all.
         watermark: Highest `updated_at` seen; None when no record has one.
@@ -86,16 +86,34 @@ class Manifest(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
     def with_segment(self, segment: Segment) -> "Manifest":
-        """A copy with `segment`: a full one replaces the day, an incremental one is added."""
-        kept: list[Segment] = []
-        if segment.mode != "full":
-            kept = [old for old in self.segments if old.generation != segment.generation]
-        return Manifest(self.entity, self.day, [*kept, segment])
+        """A copy with `segment`: a full one replaces what came before it, an incremental one is added.
+
+        What comes late changes nothing that is newer: a segment that a later full one has replaced is left out.
+        """
+        if any(old.mode == "full" and old.generation > segment.generation for old in self.segments):
+            return self
+        kept = [
+            old
+            for old in self.segments
+            if old.generation > segment.generation
+            or (segment.mode != "full" and old.generation < segment.generation)
+        ]
+        segments = sorted([*kept, segment], key=lambda each: each.generation)
+        return Manifest(self.entity, self.day, segments)
+
+    @property
+    def newest_generation(self) -> int:
+        """The highest generation of its segments; 0 when there is none."""
+        return max((segment.generation for segment in self.segments), default=0)
 
     def parts(self) -> Iterator[Part]:
         """All parts, segment by segment."""
         for segment in self.segments:
             yield from segment.parts
+
+
+class _Form(msgspec.Struct):
+    format: int = FORMAT
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -110,15 +128,15 @@ def decode_manifest(data: bytes, key: str) -> Manifest:
         RefusedError: kind `corrupt_manifest`: it is no manifest of a form that this code knows; `key` is named.
     """
     try:
-        manifest = msgspec.json.decode(data, type=Manifest)
-    except msgspec.DecodeError as error:
+        form = msgspec.json.decode(data, type=_Form).format
+        if form == FORMAT:
+            return msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedError(
             f"{key} is not a manifest ({error}). Its parts are untouched: delete this object and collect the day again",
             kind="corrupt_manifest",
         ) from error
-    if manifest.format != FORMAT:
-        raise RefusedError(
-            f"{key} has form {manifest.format}, this version reads form {FORMAT}: upgrade, or collect the day again",
-            kind="corrupt_manifest",
-        )
-    return manifest
+    raise RefusedError(
+        f"{key} has form {form}, this version reads form {FORMAT}: upgrade Sluice, then run it again",
+        kind="corrupt_manifest",
+    )

@@ -9,6 +9,7 @@ the list of merged segments, kept beside the table, saves work and need not be w
 same bytes.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -42,7 +43,7 @@ class Merged:
         key: Object key of the table.
         rows: Rows, the deleted ones included.
         deleted: Rows that a full refresh did not find any more.
-        applied: Segments merged by this call, as `day/generation`.
+        applied: Segments merged by this call, as `day/generation/digest`.
         drift: What was odd about their records.
         newest: Highest `updated_at` of the table in seconds; None where there is none.
     """
@@ -64,8 +65,10 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Unique among an entity's segments."""
-        return f"{self.day}/{self.segment.generation}"
+        """Unique among an entity's segments, also after a lost ledger has begun to count generations anew."""
+        content = "".join(part.sha256 for part in self.segment.parts)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+        return f"{self.day}/{self.segment.generation}/{digest}"
 
 
 def current_key(entity: Entity) -> str:

@@ -73,7 +73,7 @@ def read_page(body: bytes, ids: IdRange, what: str) -> Page:
     found = array("q", [head.id for head in heads])
     _check_order(found, ids, what)
     return Page(
-        lines=_join(records),
+        lines=_join(records, indented=b"\n" in body),
         ids=found,
         newest=max((h.updated_at for h in heads if h.updated_at is not None), default=None),
     )
@@ -91,11 +91,11 @@ def _check_order(found: Sequence[int], ids: IdRange, what: str) -> None:
         previous = record_id
 
 
-def _join(records: Sequence[msgspec.Raw]) -> bytes:
+def _join(records: Sequence[msgspec.Raw], *, indented: bool) -> bytes:
     """One record a line. The live API indents its JSON, so line breaks inside records are taken out."""
-    lines = [bytes(record) for record in records]
-    lines = [msgspec.json.format(line, indent=-1) if b"\n" in line else line for line in lines]
-    return b"\n".join([*lines, b""]) if lines else b""
+    if indented:
+        records = [msgspec.Raw(msgspec.json.format(record, indent=-1)) for record in records]
+    return b"\n".join([*records, b""]) if records else b""
 
 
 def read_ids(lines: bytes) -> "array[int]":

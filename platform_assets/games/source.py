@@ -1,13 +1,15 @@
 """What collecting asks of the upstream, and reading one id range page by page on top of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol, TypeVar
 
 from platform_assets.games.entities import Entity
 from platform_assets.games.pages import Page, read_page
 from platform_assets.games.query import last_id_query, page_query
 from platform_assets.games.ranges import PAGE_SIZE, IdRange
+
+Taken = TypeVar("Taken")
 
 
 class Reply(Protocol):
@@ -66,23 +68,34 @@ class Source(Protocol):
 
 
 async def read_range(
-    source: Source, entity: Entity, ids: IdRange, since: int | None
-) -> AsyncIterator[Page]:
+    source: Source, entity: Entity, ids: IdRange, since: int | None, take: Callable[[Page], Taken]
+) -> AsyncIterator[Taken]:
     """Pages of a range in id order; a range with more than one page continues after its last id.
 
     Rows that are deleted meanwhile shift nothing: each page starts after an id, not at an offset.
 
+    Args:
+        source: The upstream.
+        entity: What to read.
+        ids: The range.
+        since: Only records changed after this second; None for all.
+        take: What is made of each page with records. Called in the thread that splits the page, off the event loop.
+
     Raises:
         TransientError, PermanentError, RefusedError: From the source, or for a page that is not what was asked for.
     """
+
+    def receive(body: bytes, rest: IdRange) -> tuple[Page, Taken | None]:
+        page = read_page(body, rest, f"{entity.name}, ids {rest.after} to {rest.upto}")
+        return page, take(page) if page.count else None
+
     after = ids.after
     while True:
         rest = IdRange(after, ids.upto)
         reply = await source.fetch(entity.name, page_query(entity, rest, since))
-        what = f"{entity.name}, ids {rest.after} to {rest.upto}"
-        page = await asyncio.to_thread(read_page, reply.body, rest, what)
-        if page.count:
-            yield page
+        page, taken = await asyncio.to_thread(receive, reply.body, rest)
+        if taken is not None:
+            yield taken
         if page.last_id is None or rest.is_read_after(page.last_id, page.count, PAGE_SIZE):
             return
         after = page.last_id

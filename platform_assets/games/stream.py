@@ -68,7 +68,7 @@ async def read_pages(
     window = _Window(reading)
     first = Prefetched(source, draft.first_reply) if draft.first_reply else source
     shelves = [
-        _Shelf(read_range(source if n else first, entity, ids, draft.since), window, n)
+        _Shelf(read_range(source if n else first, entity, ids, draft.since, _as_it_is), window, n)
         for n, ids in enumerate(draft.ranges)
     ]
     unread = iter(shelves)
@@ -87,6 +87,10 @@ async def read_pages(
         for lane in lanes:
             lane.cancel()
         await asyncio.gather(*lanes, return_exceptions=True)
+
+
+def _as_it_is(page: Page) -> Page:
+    return page
 
 
 class _Shelf:

@@ -15,7 +15,7 @@ from sandbox.igdb.table import Revision
 from sandbox.igdb.words import ENDINGS, OPENINGS, SUBJECTS, escape, make_sentences, slugify
 
 DENSITY = 0.878
-"""Share of the ids that exist, of all up to the highest (reference/collector-perf.md, section 1)."""
+"""Share of the ids that exist, of all up to the highest."""
 _LAYOUT_COUNT = 1024
 _SENTENCE_COUNT = 4096
 _NUMBER_COUNT = 1 << 16

@@ -6,7 +6,7 @@ from statistics import NormalDist
 from sandbox.igdb.hashing import salt_of
 
 SIGMA = 0.45
-"""Spread of the logarithm (reference/collector-perf.md, section 1: median 1.05 s, mean 1.16 s)."""
+"""Spread of the logarithm (as measured for IGDB pages: median 1.05 s, mean 1.16 s)."""
 
 
 class Latency:

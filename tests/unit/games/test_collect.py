@@ -10,6 +10,7 @@ import pytest
 from platform_assets.core.engine import RunPolicy
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
 from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.units import Scope, Unit
 from platform_assets.games.collect import Collection, Collector, collect, examine
 from platform_assets.games.entities import Entity, find_entity
 from platform_assets.games.landing import Day, read_manifest, read_part
@@ -240,6 +241,41 @@ def test_an_incremental_collection_on_the_day_of_a_full_one_adds_to_it():
     assert manifest is not None
     assert [segment.mode for segment in manifest.segments] == ["full", "incremental"]
     assert {record["id"] for record in world.published()} == set(sparse(1_000))
+
+
+def test_an_unfinished_incremental_collection_is_finished_before_a_full_one_of_the_day():
+    world = World(FakeSource(make_records(sparse(1_000))))
+    world.collect(day="2026-11-19")
+
+    def fail(query: str) -> None:
+        raise PermanentError("no")
+
+    world.source.before = fail
+    world.ledger.open_plan(
+        Scope("games/raw_games", "", DAY),
+        [Unit("00000", {"index": 0, "after": 0, "upto": None})],
+        {
+            "mode": "incremental",
+            "since": 1_700_000_500,
+            "generation": 1,
+            "started_at": world.clock.now().isoformat(),
+        },
+    )
+    assert not world.collect().report.complete
+    world.source.before = None
+    result = world.collect()
+    assert result.published.mode == "full"
+    assert [record["id"] for record in world.published()] == sparse(1_000)
+
+
+def test_a_day_can_be_collected_again_after_the_ledger_was_lost():
+    world = World(FakeSource(make_records(sparse(900))))
+    world.collect()
+    world.collect()
+    world.ledger = MemoryLedger(world.clock)
+    world.source.records.pop(1)
+    assert world.collect().published.generation == 3
+    assert [record["id"] for record in world.published()] == sparse(900)[1:]
 
 
 def test_a_large_incremental_collection_is_read_in_ranges_too():

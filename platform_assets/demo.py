@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from tqdm import tqdm
 
@@ -40,8 +41,8 @@ def main() -> int:
     with SandboxProcess(("--games", str(GAMES))) as sandbox:
         settings = Settings(
             home=home,
-            state_url=f"sqlite:///{home}/state.db",
-            objects_url=f"file://{home}/objects",
+            state_url=f"sqlite:///{quote(str(home))}/state.db",
+            objects_url=(home / "objects").as_uri(),
             log_file=home / "logs" / "sluice.jsonl",
         )
         variables = {

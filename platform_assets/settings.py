@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,11 +28,14 @@ class Gear(StrEnum):
 class Settings(BaseSettings):
     """Settings with defaults that work on one machine without any service."""
 
-    model_config = SettingsConfigDict(env_prefix="SLUICE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SLUICE_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(default=Path(".sluice"), description="Folder for everything local.")
     state_url: str = Field(
         default="",
+        repr=False,
         description="State database: `sqlite:////abs/path.db` or `postgresql://...`. "
         "Default: `state.db` in SLUICE_HOME.",
     )
@@ -99,12 +103,12 @@ class Settings(BaseSettings):
     @property
     def state_database_url(self) -> str:
         """The state database, with the default filled in."""
-        return self.state_url or f"sqlite:///{self.home / 'state.db'}"
+        return self.state_url or f"sqlite:///{quote(str(self.home / 'state.db'))}"
 
     @property
     def object_store_url(self) -> str:
         """The object store, with the default filled in."""
-        return self.objects_url or f"file://{self.home / 'objects'}"
+        return self.objects_url or (self.home / "objects").as_uri()
 
     @property
     def log_path(self) -> Path:

@@ -4,7 +4,7 @@ Wire facts: api-docs.igdb.com; POST with an Apicalypse text body, at most 500 re
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,7 +17,7 @@ from resources.http_errors import DEFAULT_TABLE, Action, Rule
 from resources.http_messages import HttpReply, HttpRequest
 
 RENEW_BEFORE_SECONDS = 300.0
-"""A token is renewed this long before it expires. Twitch's live about 60 days."""
+"""A token is renewed this long before it expires, or in the last tenth of a shorter life. Twitch's live 60 days."""
 
 IGDB_ERRORS = DEFAULT_TABLE.override(
     {
@@ -79,11 +79,11 @@ class TokenCache:
 
     Attributes:
         headers: Headers that authorize a request; None before the first token.
-        expires_at: On the clock's stopwatch.
+        renew_at: When to get the next one, on the clock's stopwatch.
     """
 
     headers: Mapping[str, str] | None = field(default=None, repr=False)
-    expires_at: float = 0.0
+    renew_at: float = 0.0
 
 
 class TwitchAuth:
@@ -107,8 +107,8 @@ class TwitchAuth:
 
     async def headers(self) -> Mapping[str, str]:
         """Headers that authorize a request; fetches a token when there is none or it is about to expire."""
-        headers, expires_at = self._cache.headers, self._cache.expires_at
-        if headers is None or self._clock.monotonic() >= expires_at - RENEW_BEFORE_SECONDS:
+        headers = self._cache.headers
+        if headers is None or self._clock.monotonic() >= self._cache.renew_at:
             return await self._replace(headers)
         return headers
 
@@ -126,7 +126,8 @@ class TwitchAuth:
                 "Authorization": f"Bearer {token.access_token}",
             }
             self._cache.headers = headers
-            self._cache.expires_at = self._clock.monotonic() + token.expires_in
+            early = min(RENEW_BEFORE_SECONDS, token.expires_in / 10)
+            self._cache.renew_at = self._clock.monotonic() + token.expires_in - early
             return headers
 
     async def _request(self) -> _Token:
@@ -177,16 +178,12 @@ class IgdbClient:
 
     async def count(self, endpoint: str, query: str) -> int:
         """Rows that a query has. Raises as `fetch` does."""
-        reply = await self.post(f"{endpoint}/count", query, opens="{")
-        try:
-            return msgspec.json.decode(reply.content, type=_Count).count
-        except msgspec.DecodeError as error:
-            raise TransientError(
-                f"{endpoint}/count answered no count: {reply.content[:100]!r}", kind="bad_page"
-            ) from error
+        return _read_count(await self.post(f"{endpoint}/count", query, _check_count))
 
-    async def post(self, endpoint: str, body: str, opens: str = "[") -> HttpReply:
-        """Sends one request; a reply that does not open and close as JSON of that kind counts as cut off."""
+    async def post(
+        self, endpoint: str, body: str, check: Callable[[HttpReply], None] | None = None
+    ) -> HttpReply:
+        """Sends one request; a reply that `check` (by default: is it a whole list?) refuses is asked for again."""
         return await self._http.send(
             HttpRequest(
                 "POST",
@@ -194,7 +191,7 @@ class IgdbClient:
                 headers={"Accept": "application/json"},
                 content=body.encode(),
                 label=f"igdb {endpoint}",
-                check=_whole_list if opens == "[" else None,
+                check=check or _check_whole_list,
             )
         )
 
@@ -206,10 +203,23 @@ class IgdbClient:
         return self._http.stats
 
 
-def _whole_list(reply: HttpReply) -> None:
+def _check_whole_list(reply: HttpReply) -> None:
     content = reply.content
     if content[:1] != b"[" or content[-2:].rstrip()[-1:] != b"]":
         raise TransientError(
             f"the reply is no JSON list: it starts with {content[:40]!r} and ends with {content[-20:]!r}",
             kind="bad_page",
         )
+
+
+def _check_count(reply: HttpReply) -> None:
+    _read_count(reply)
+
+
+def _read_count(reply: HttpReply) -> int:
+    try:
+        return msgspec.json.decode(reply.content, type=_Count).count
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TransientError(
+            f"the reply is no count: {reply.content[:100]!r}", kind="bad_page"
+        ) from error

@@ -36,17 +36,21 @@ class _Query:
     text: str
     reply: asyncio.Future[IgdbReply]
 
+    def outcome(self) -> Exception | None:
+        """What the caller got: its error, or None for a result; a caller that went away got None too."""
+        error = None if self.reply.cancelled() else self.reply.exception()
+        return error if isinstance(error, Exception) else None
+
     @property
     def answered(self) -> bool:
         """Whether the caller got a result."""
-        reply = self.reply
-        return reply.done() and not reply.cancelled() and reply.exception() is None
+        return not self.reply.cancelled() and self.outcome() is None
 
-    def settle(self, result: IgdbReply | PlatformError) -> None:
+    def settle(self, result: IgdbReply | Exception) -> None:
         """Answers the caller, unless it went away."""
         if self.reply.done():
             return
-        if isinstance(result, PlatformError):
+        if isinstance(result, Exception):
             self.reply.set_exception(result)
         else:
             self.reply.set_result(result)
@@ -124,7 +128,7 @@ class MultiqueryClient:
             batch = await self._next_batch()
             try:
                 await self._answer(batch)
-            except PlatformError as error:
+            except Exception as error:  # noqa: BLE001 - handed to the callers, who wait for an answer
                 for query in batch:
                     query.settle(error)
 
@@ -137,8 +141,11 @@ class MultiqueryClient:
                     await self._full.wait()
             except TimeoutError:
                 pass
-            size = min(self._batch_size, len(self._waiting))
-            batch = [self._waiting.popleft() for _ in range(size)]
+            batch: list[_Query] = []
+            while self._waiting and len(batch) < self._batch_size:
+                query = self._waiting.popleft()
+                if not query.reply.done():  # its caller may have gone away
+                    batch.append(query)
             if not self._waiting:
                 self._arrived.clear()
             if len(self._waiting) < self._batch_size:
@@ -172,7 +179,10 @@ class MultiqueryClient:
                 query.settle(error)
 
     async def _shift_down(self, batch: Sequence[_Query], error: PlatformError) -> None:
-        """Halves what was too large; takes anything else for a refusal if the queries work one by one."""
+        """Halves what was too large; takes anything else for a refusal if the queries work one by one.
+
+        A query that is refused by itself too explains why the batch was.
+        """
         if error.kind == TOO_LARGE and self._batch_size > 1:
             self._batch_size = max(1, len(batch) // 2)
             log.warning("multiquery_too_large", batch_size=self._batch_size)
@@ -180,7 +190,8 @@ class MultiqueryClient:
                 await self._answer(half)
             return
         await self._answer_singly(batch)
-        if not self._refused and any(query.answered for query in batch):
+        explained = any(isinstance(query.outcome(), RefusedError) for query in batch)
+        if not self._refused and not explained and any(query.answered for query in batch):
             self._refused = True
             log.warning("multiquery_refused", reason=str(error))
             if self._on_refused is not None:
@@ -208,7 +219,7 @@ def read_multiquery(content: bytes) -> dict[str, bytes]:
     """
     try:
         answers = msgspec.json.decode(content, type=list[_Answer])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TransientError(
             f"the multiquery's reply is no list of results ({error})", kind="bad_page"
         ) from error

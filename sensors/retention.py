@@ -33,5 +33,6 @@ SCHEDULES = [
         cron_schedule="30 3 * * *",
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every night at 03:30: ledger rows and dead letters older than SLUICE_RETENTION_DAYS.",
     )
 ]

@@ -16,7 +16,7 @@ import msgspec
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine import OnProgress, RunPolicy, run_units
-from platform_assets.core.errors import RefusedError, TransientError
+from platform_assets.core.errors import PlatformError, RefusedError
 from platform_assets.core.ledger import PlanLedger, UnitLedger
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.unit_run import UnitRun
@@ -136,7 +136,8 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         on_progress=collector.on_progress,
     )
     if report.stopped is not None and report.stopped.startswith("refused"):
-        raise RefusedError(f"{entity.name} {date}: {report.stopped}")
+        kinds = [unit.kind for unit in report.failures if unit.message in report.stopped]
+        raise RefusedError(f"{entity.name} {date}: {report.stopped}", kind=next(iter(kinds), None))
     if not report.complete:
         return Collection(report, None, None, collector.clock.monotonic() - started)
     segment = await asyncio.to_thread(_close_segment, collector, plan, work)
@@ -156,7 +157,7 @@ async def examine(collector: Collector, entity: Entity, segment: Segment) -> lis
         return check_segment(segment, "only changes were collected")
     try:
         return check_segment(segment, await collector.source.count(entity.name, count_query()))
-    except TransientError as error:
+    except PlatformError as error:
         return check_segment(segment, str(error))
 
 

@@ -7,7 +7,7 @@ from platform_assets.core.units import JsonObject, Unit
 from platform_assets.games.entities import Entity
 from platform_assets.games.pages import read_page
 from platform_assets.games.query import page_query
-from platform_assets.games.ranges import PAGE_SIZE, IdRange, cut_at, cut_by_density
+from platform_assets.games.ranges import BEFORE_ALL, PAGE_SIZE, IdRange, cut_at, cut_by_density
 from platform_assets.games.source import Reply, Source, fetch_last_id
 
 
@@ -57,7 +57,7 @@ async def draft_plan(
     """
     if boundaries:
         return Draft(cut_at(boundaries), since)
-    everything = IdRange(0, None)
+    everything = IdRange(BEFORE_ALL, None)
     if lanes == 1:
         return Draft([everything], since)
     reply = await source.fetch(entity.name, page_query(entity, everything, since))
@@ -67,7 +67,7 @@ async def draft_plan(
     last_id = max(await fetch_last_id(source, entity, since), page.last_id)
     left = (reply.total if reply.total is not None else last_id) - page.count
     rest = cut_by_density(left, page.last_id, last_id, lanes)
-    return Draft([IdRange(0, page.last_id), *rest], since, reply)
+    return Draft([IdRange(BEFORE_ALL, page.last_id), *rest], since, reply)
 
 
 def range_of(payload: JsonObject) -> IdRange:

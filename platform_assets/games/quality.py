@@ -7,6 +7,7 @@ from typing import Any
 
 from platform_assets.games.drift import Drift
 from platform_assets.games.manifest import Part, Segment
+from platform_assets.games.ranges import BEFORE_ALL
 
 COUNT_TOLERANCE = 0.001
 """Share of rows that may come or go between reading them and counting them."""
@@ -102,7 +103,7 @@ def _check_unique(parts: Sequence[Part]) -> Finding:
 
 def _check_ranges(ranges: Sequence[tuple[int, int | None]]) -> Finding:
     gaps = [f"{left[1]} to {right[0]}" for left, right in pairwise(ranges) if left[1] != right[0]]
-    ends = bool(ranges) and ranges[0][0] == 0 and ranges[-1][1] is None
+    ends = bool(ranges) and ranges[0][0] == BEFORE_ALL and ranges[-1][1] is None
     text = (
         "Every id was asked for."
         if ends and not gaps

@@ -1,12 +1,12 @@
 """Apicalypse texts, the query language of the IGDB API (api-docs.igdb.com/#apicalypse). Pure."""
 
 from platform_assets.games.entities import Entity
-from platform_assets.games.ranges import PAGE_SIZE, IdRange
+from platform_assets.games.ranges import BEFORE_ALL, PAGE_SIZE, IdRange
 
 
 def page_query(entity: Entity, ids: IdRange, since: int | None) -> str:
     """One page of a range, in id order; `since` keeps only what changed after that second."""
-    conditions = [f"id > {ids.after}"]
+    conditions = ["id >= 0" if ids.after == BEFORE_ALL else f"id > {ids.after}"]
     if ids.upto is not None:
         conditions.append(f"id <= {ids.upto}")
     conditions.extend(_changed(entity, since))
@@ -22,7 +22,7 @@ def last_id_query(entity: Entity, since: int | None) -> str:
 
 def count_query() -> str:
     """Body for the `/count` endpoint: all records."""
-    return "where id > 0;"
+    return "where id >= 0;"
 
 
 def _changed(entity: Entity, since: int | None) -> list[str]:

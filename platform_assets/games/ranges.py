@@ -16,9 +16,13 @@ SHORTEST_STRETCH_PAGES = 4
 """A stretch ends in a page that is half empty on average: below this length that waste is over an eighth."""
 
 
+BEFORE_ALL = -1
+"""Where the first range starts: there is an id 0 (in `game_types`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """Ids greater than `after`, up to and including `upto` (None: without end)."""
+    """Ids greater than `after` (-1 or more), up to and including `upto` (None: without end)."""
 
     after: int
     upto: int | None
@@ -32,9 +36,9 @@ class IdRange:
 
 
 def cut_at(boundaries: Iterable[int]) -> list[IdRange]:
-    """Ranges between ascending boundaries, with an open tail: `[10, 20]` -> (0,10], (10,20], (20,-)."""
+    """Ranges between ascending boundaries, with an open tail: `[10, 20]` -> (-1,10], (10,20], (20,-)."""
     ranges: list[IdRange] = []
-    after = 0
+    after = BEFORE_ALL
     for boundary in boundaries:
         ranges.append(IdRange(after, boundary))
         after = boundary

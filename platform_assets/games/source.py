@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from platform_assets.games.entities import Entity
 from platform_assets.games.pages import Page, read_page
 from platform_assets.games.query import last_id_query, page_query
-from platform_assets.games.ranges import PAGE_SIZE, IdRange
+from platform_assets.games.ranges import BEFORE_ALL, PAGE_SIZE, IdRange
 
 Taken = TypeVar("Taken")
 
@@ -102,10 +102,10 @@ async def read_range(
 
 
 async def fetch_last_id(source: Source, entity: Entity, since: int | None) -> int:
-    """The highest id there is; 0 when there is none."""
+    """The highest id there is; -1 when there is none."""
     reply = await source.fetch(entity.name, last_id_query(entity, since))
-    page = read_page(reply.body, IdRange(0, None), f"{entity.name}, last id")
-    return page.last_id or 0
+    page = read_page(reply.body, IdRange(BEFORE_ALL, None), f"{entity.name}, last id")
+    return page.last_id if page.last_id is not None else BEFORE_ALL
 
 
 class Prefetched:

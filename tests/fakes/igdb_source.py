@@ -49,13 +49,13 @@ class FakeSource:
         return len(self.records)
 
     def _select(self, query: str) -> list[dict[str, Any]]:
-        after = _number(r"id > (\d+)", query) or 0
+        after = _number(r"id > (\d+)", query)
         upto = _number(r"id <= (\d+)", query)
         since = _number(r"updated_at > (-?\d+)", query)
         rows = [
             row
             for key, row in sorted(self.records.items())
-            if key > after
+            if (after is None or key > after)
             and (upto is None or key <= upto)
             and (since is None or row.get("updated_at", 0) > since)
         ]

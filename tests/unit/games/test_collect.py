@@ -92,6 +92,12 @@ def test_a_small_entity_costs_one_request():
     assert len(world.published(GENRES)) == 23
 
 
+def test_the_record_with_id_0_is_collected_too():
+    world = World(FakeSource(make_records([0, 1, 7])))
+    world.collect(GENRES)
+    assert [record["id"] for record in world.published(GENRES)] == [0, 1, 7]
+
+
 def test_an_empty_entity_is_published_with_no_records():
     world = World(FakeSource({}))
     assert world.collect(GENRES).published.records == 0
@@ -203,7 +209,7 @@ def test_an_unfinished_rerun_leaves_the_published_day_readable():
     before = world.published()
 
     def fail(query: str) -> None:
-        if "where id > 0" not in query:
+        if "where id >= 0" not in query:
             raise PermanentError("no")
 
     world.source.before = fail
@@ -287,7 +293,7 @@ def test_a_large_incremental_collection_is_read_in_ranges_too():
 
 def test_the_watermark_does_not_move_when_a_run_fails():
     def fail(query: str) -> None:
-        if "where id > 0" not in query and "desc" not in query:
+        if "where id >= 0" not in query and "desc" not in query:
             raise PermanentError("no")
 
     world = World(FakeSource(make_records(sparse(2_000)), before=fail))

@@ -4,7 +4,7 @@ from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.games.pages import read_page
 from platform_assets.games.ranges import IdRange
 
-ALL = IdRange(0, None)
+ALL = IdRange(-1, None)
 
 
 def test_records_are_kept_as_they_were_received():

@@ -18,7 +18,7 @@ from platform_assets.games.quality import (
 from platform_assets.games.ranges import cut_at
 from tests.fakes.clock import START
 
-EVERYTHING: list[tuple[int, int | None]] = [(0, None)]
+EVERYTHING: list[tuple[int, int | None]] = [(-1, None)]
 
 
 def part(number: int, first_id: int, last_id: int, count: int | None = None) -> Part:
@@ -107,10 +107,10 @@ def test_many_overlaps_are_counted_and_five_are_named():
 @pytest.mark.parametrize(
     ("ranges", "named"),
     [
-        ([(0, 500), (600, None)], "500 to 600"),
-        ([(0, 600), (500, None)], "600 to 500"),
+        ([(-1, 500), (600, None)], "500 to 600"),
+        ([(-1, 600), (500, None)], "600 to 500"),
         ([(1, None)], "at an end"),
-        ([(0, 500)], "at an end"),
+        ([(-1, 500)], "at an end"),
         ([], "at an end"),
     ],
 )

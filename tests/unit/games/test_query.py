@@ -20,8 +20,14 @@ def test_an_open_range_has_no_upper_bound():
     )
 
 
+def test_the_first_range_starts_at_id_0():
+    assert page_query(GAMES, IdRange(-1, 9), None) == (
+        "fields *; where id >= 0 & id <= 9; sort id asc; limit 500;"
+    )
+
+
 def test_a_watermark_keeps_only_what_changed_after_it():
-    assert "updated_at > 1700" in page_query(GAMES, IdRange(0, None), 1700)
+    assert "updated_at > 1700" in page_query(GAMES, IdRange(-1, None), 1700)
     assert last_id_query(GAMES, 1700) == (
         "fields id; where updated_at > 1700; sort id desc; limit 1;"
     )

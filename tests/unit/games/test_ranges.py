@@ -13,11 +13,11 @@ from platform_assets.games.ranges import (
 
 
 def test_boundaries_become_ranges_with_an_open_tail():
-    assert cut_at([10, 20]) == [IdRange(0, 10), IdRange(10, 20), IdRange(20, None)]
+    assert cut_at([10, 20]) == [IdRange(-1, 10), IdRange(10, 20), IdRange(20, None)]
 
 
 def test_without_boundaries_one_range_covers_everything():
-    assert cut_at([]) == [IdRange(0, None)]
+    assert cut_at([]) == [IdRange(-1, None)]
 
 
 @given(

@@ -13,6 +13,7 @@ from tests.fakes.igdb_api import (
     API_URL,
     CREDENTIALS,
     SECRET,
+    TOKEN_URL,
     Call,
     FakeIgdb,
     make_http,
@@ -153,6 +154,18 @@ async def test_a_token_endpoint_that_is_down_for_a_moment_is_asked_again():
     api = FakeIgdb(respond_token=lambda: next(answers, None))
     assert len(await fetch_many(api, 2)) == 2
     assert len(api.token_forms) == 3
+
+
+@virtual_time
+async def test_a_token_endpoint_that_cannot_be_reached_is_named():
+    def refuse() -> httpx.Response:
+        raise httpx.ConnectError("All connection attempts failed")
+
+    with pytest.raises(TransientError) as caught:
+        await fetch_many(FakeIgdb(respond_token=refuse), 1)
+    assert caught.value.kind == "connect_failed"
+    for part in ("Twitch token", TOKEN_URL, "check the network and the URL"):
+        assert part in str(caught.value)
 
 
 @virtual_time

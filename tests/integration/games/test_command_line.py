@@ -1,0 +1,103 @@
+"""`dagster job execute -j games_full` as a user types it, from a folder that has nothing to do with the project."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from platform_assets.games.entities import ENTITIES
+from platform_assets.games.landing import Day, read_manifest
+from platform_assets.partitions import today
+from platform_assets.services import Services
+from platform_assets.settings import Settings, child_environment
+from resources.caps import CAPS
+from sandbox.igdb.command import CLIENT_ID, CLIENT_SECRET
+from sandbox.process import SandboxProcess
+
+PROJECT = Path(__file__).resolve().parents[3]
+DAGSTER = Path(sys.executable).with_name("dagster")
+
+Dagster = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def dagster(tmp_path: Path, sandbox: SandboxProcess) -> Dagster:
+    """Runs the command `dagster` with a home of its own."""
+    home = tmp_path / "dagster_home"
+    home.mkdir()
+    shutil.copy(PROJECT / "dagster.yaml", home)
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = child_environment(
+            {
+                "DAGSTER_HOME": str(home),
+                "DAGSTER_CLI_JOB_EXECUTE_MODULE_NAME": "platform_assets.definitions",
+                "SLUICE_HOME": str(tmp_path / "home"),
+                "SLUICE_IGDB_API_URL": f"{sandbox.url}/v4",
+                "SLUICE_IGDB_TOKEN_URL": f"{sandbox.url}/oauth2/token",
+                "SLUICE_IGDB_CLIENT_ID": CLIENT_ID,
+                "SLUICE_IGDB_CLIENT_SECRET": CLIENT_SECRET,
+                "SLUICE_IGDB_REQUESTS_PER_SECOND": "100",
+                **variables,
+            }
+        )
+        return subprocess.run(
+            [str(DAGSTER), *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert run("instance", "info").returncode == 0
+    return run
+
+
+@pytest.mark.slow
+def test_the_job_runs_from_the_command_line_and_leaves_everything_where_it_says(
+    dagster: Dagster, tmp_path: Path, sandbox: SandboxProcess
+):
+    days = {today(datetime.now(UTC))}
+    done = dagster("job", "execute", "-j", "games_full")
+    days.add(today(datetime.now(UTC)))
+    assert done.returncode == 0, done.stderr[-3000:]
+    services = Services(Settings(home=tmp_path / "home"))
+    for entity in ENTITIES:
+        manifests = [read_manifest(services.objects, Day(entity.name, day)) for day in days]
+        found = [manifest for manifest in manifests if manifest is not None]
+        assert [manifest.segments[0].mode for manifest in found] == ["full"], entity.name
+        assert found[0].segments[0].records == len(sandbox.ids(entity.name)), entity.name
+        assert services.objects.head(f"games/{entity.name}/current.parquet"), entity.name
+    lines = (tmp_path / "home" / "logs" / "sluice.jsonl").read_text().splitlines()
+    units = [line for line in map(json.loads, lines) if line["event"] == "unit"]
+    assert {line["pipeline"] for line in units} == {f"games/raw_{e.name}" for e in ENTITIES}
+    assert {line["state"] for line in units} == {"done"}
+    with dg.DagsterInstance.from_config(str(tmp_path / "dagster_home")) as instance:
+        limits = {of.name: of.limit for of in instance.event_log_storage.get_pool_limits()}
+        assert limits == {name: cap.pool_limit for name, cap in CAPS.items()}
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.SUCCESS
+        key = dg.AssetKey(["games", "raw_games"])
+        assert instance.get_materialized_partitions(key) <= days
+
+
+@pytest.mark.slow
+def test_bad_settings_end_the_command_with_the_names_of_the_variables(dagster: Dagster):
+    done = dagster(
+        *("job", "execute", "-j", "games_full"),
+        SLUICE_IGDB_MULTIQUERY="perhaps",
+        SLUICE_GAMES_SCHEDULE_HOUR="25",
+    )
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "SLUICE_IGDB_MULTIQUERY: Input should be 'auto', 'on' or 'off'" in said
+    assert "SLUICE_GAMES_SCHEDULE_HOUR" in said
+    assert CLIENT_SECRET not in said

@@ -1,0 +1,185 @@
+"""Settings from the environment: what is set wrongly is named, what is secret stays so."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from platform_assets.core.errors import RefusedError
+from platform_assets.settings import (
+    Gear,
+    Settings,
+    child_environment,
+    dagster_home,
+    load_settings,
+)
+
+SECRET = "s3cret-of-the-application"
+PASSWORD = "pa55word-of-the-database"
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours is set, and the current folder is an empty one."""
+    for name in os.environ:
+        if name.startswith("SLUICE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SLUICE_{name.upper()}", value)
+
+
+def refusal() -> str:
+    with pytest.raises(RefusedError) as caught:
+        load_settings()
+    assert caught.value.kind == "bad_setting"
+    return str(caught.value)
+
+
+def test_without_any_variable_everything_is_in_one_folder_here(tmp_path: Path):
+    settings = load_settings()
+    home = tmp_path / ".sluice"
+    assert settings.home == home
+    assert settings.state_database_url == f"sqlite:///{home}/state.db"
+    assert settings.object_store_url == f"file://{home}/objects"
+    assert settings.log_path == home / "logs" / "sluice.jsonl"
+
+
+def test_the_defaults_point_at_the_real_api_with_the_caps_of_the_table():
+    settings = load_settings()
+    assert settings.igdb_api_url == "https://api.igdb.com/v4"
+    assert settings.igdb_token_url == "https://id.twitch.tv/oauth2/token"
+    assert (settings.igdb_requests_per_second, settings.igdb_open_requests) == (None, None)
+    assert (settings.igdb_multiquery, settings.igdb_mode) == (Gear.AUTO, "concurrent")
+
+
+def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    set_all(
+        monkeypatch,
+        home=str(tmp_path / "elsewhere"),
+        state_url="postgresql+psycopg2://me@db:5432/sluice",
+        objects_url="s3://bucket/prefix",
+        s3_endpoint_url="http://127.0.0.1:9000",
+        log_file=str(tmp_path / "log.jsonl"),
+        igdb_api_url="http://127.0.0.1:1/v4",
+        igdb_token_url="http://127.0.0.1:1/token",
+        igdb_client_id="id",
+        igdb_client_secret=SECRET,
+        igdb_requests_per_second="3.5",
+        igdb_open_requests="7",
+        igdb_multiquery="off",
+        igdb_mode="sequential",
+        games_schedule_hour="23",
+        games_safety_margin_seconds="0",
+        unit_lease_seconds="2.5",
+        retention_days="30",
+    )
+    settings = load_settings()
+    assert settings.home == tmp_path / "elsewhere"
+    assert settings.state_database_url == "postgresql+psycopg2://me@db:5432/sluice"
+    assert settings.object_store_url == "s3://bucket/prefix"
+    assert settings.log_path == tmp_path / "log.jsonl"
+    assert settings.igdb_client_secret.get_secret_value() == SECRET
+    assert (settings.igdb_requests_per_second, settings.igdb_open_requests) == (3.5, 7)
+    assert (settings.igdb_multiquery, settings.igdb_mode) == (Gear.OFF, "sequential")
+    assert (settings.games_schedule_hour, settings.unit_lease_seconds) == (23, 2.5)
+    assert set(Settings.model_fields) == settings.model_fields_set, "the test sets every variable"
+
+
+def test_a_relative_home_and_a_tilde_become_absolute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "somebody"))
+    set_all(monkeypatch, home="~/sluice")
+    assert load_settings().home == tmp_path / "somebody" / "sluice"
+    set_all(monkeypatch, home="state/here")
+    assert load_settings().home == tmp_path / "state" / "here"
+
+
+def test_all_bad_values_are_named_in_one_refusal(monkeypatch: pytest.MonkeyPatch):
+    bad = {
+        "igdb_requests_per_second": "0",
+        "igdb_open_requests": "many",
+        "igdb_multiquery": "perhaps",
+        "igdb_mode": "parallel",
+        "games_schedule_hour": "24",
+        "games_safety_margin_seconds": "-1",
+        "unit_lease_seconds": "nan",
+        "retention_days": "0",
+    }
+    set_all(monkeypatch, **bad)
+    message = refusal()
+    assert [name for name in bad if f"SLUICE_{name.upper()}: " not in message] == []
+    assert "'auto', 'on' or 'off'" in message
+
+
+def test_a_refusal_shows_no_secret(monkeypatch: pytest.MonkeyPatch):
+    set_all(
+        monkeypatch,
+        igdb_client_secret=SECRET,
+        state_url=f"postgresql+psycopg2://me:{PASSWORD}@db/sluice",
+        retention_days="x",
+    )
+    message = refusal()
+    assert "SLUICE_RETENTION_DAYS" in message
+    assert SECRET not in message
+    assert PASSWORD not in message
+
+
+def test_no_secret_is_in_the_repr():
+    settings = Settings(
+        igdb_client_secret=SecretStr(SECRET),
+        state_url=f"postgresql+psycopg2://me:{PASSWORD}@db/sluice",
+    )
+    for shown in (repr(settings), str(settings)):
+        assert SECRET not in shown
+        assert PASSWORD not in shown, "a database's URL holds its password"
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    set_all(
+        monkeypatch, home="", s3_endpoint_url="", log_file="", igdb_open_requests="", igdb_mode=""
+    )
+    settings = load_settings()
+    assert settings.home == tmp_path / ".sluice"
+    assert settings.s3_endpoint_url is None
+    assert settings.log_path == tmp_path / ".sluice" / "logs" / "sluice.jsonl"
+    assert settings.igdb_open_requests is None
+    assert settings.igdb_mode == "concurrent"
+
+
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch):
+    set_all(monkeypatch, test_data="/somewhere")
+    assert load_settings() == Settings()
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        load_settings().retention_days = 1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_every_setting_says_what_it_is_for():
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_child_gets_this_environment_and_the_variables_on_top(monkeypatch: pytest.MonkeyPatch):
+    set_all(monkeypatch, igdb_mode="sequential", retention_days="3")
+    environment = child_environment({"SLUICE_IGDB_MODE": "concurrent"})
+    assert environment["SLUICE_IGDB_MODE"] == "concurrent"
+    assert environment["SLUICE_RETENTION_DAYS"] == "3"
+    assert os.environ["SLUICE_IGDB_MODE"] == "sequential"
+
+
+def test_dagsters_home_is_none_when_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert dagster_home() == tmp_path
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    assert dagster_home() is None
+    monkeypatch.delenv("DAGSTER_HOME")
+    assert dagster_home() is None

@@ -11,8 +11,8 @@ same bytes.
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -81,7 +81,8 @@ def merge_current(objects: ObjectStore, entity: Entity) -> Merged:
 
     Raises:
         PermanentError: kind `not_collected`: nothing was published yet.
-        RefusedError: kind `schema_drift`: a field changed its type; the table stays as it was.
+        RefusedError: kind `schema_drift`: a field changed its type; kind `temporary_folder`: no room for the next
+            table. The table stays as it was.
         TransientError: Another merge was faster, or a part was replaced while it was read; run this again.
     """
     manifests = list_manifests(objects, entity.name)
@@ -95,7 +96,10 @@ def merge_current(objects: ObjectStore, entity: Entity) -> Merged:
     seen = _read_seen(objects, entity) if head else []
     steps = plan_steps(manifests, seen)
     if steps:
-        with tempfile.TemporaryDirectory(prefix="sluice-merge-") as folder:
+        with (
+            _explained_writes(entity),
+            tempfile.TemporaryDirectory(prefix="sluice-merge-") as folder,
+        ):
             path: Path | None = None
             for number, step in enumerate(steps):
                 with closing(
@@ -171,6 +175,19 @@ def _merge_step(
             "stays as it was. Change the column in platform_assets/games/entities.py and materialize again",
             kind="schema_drift",
         )
+
+
+@contextmanager
+def _explained_writes(entity: Entity) -> Generator[None]:
+    """The next table is written to the machine's temporary folder first; that can fail too."""
+    try:
+        yield
+    except OSError as error:
+        raise RefusedError(
+            f"{entity.name}: the next table could not be written to {tempfile.gettempdir()} ({error}): make free space "
+            f"there or set TMPDIR, then materialize again; {current_key(entity)} stays as it was",
+            kind="temporary_folder",
+        ) from error
 
 
 def _windows(parts: list[Part]) -> Iterator[list[Part]]:

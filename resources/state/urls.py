@@ -1,7 +1,5 @@
 """Where the state database is: reads the URL that a person configured, and names the place without its secrets."""
 
-from urllib.parse import unquote
-
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -14,7 +12,7 @@ def parse_state_url(url: str) -> URL:
     """The URL in the form that SQLAlchemy needs.
 
     `postgresql://` and `postgres://` become `postgresql+psycopg2://`: SQLAlchemy 2.1 would take psycopg 3 for the bare
-    form, which is not installed. The path of a file may be percent-encoded: `?` and `#` have to be.
+    form, which is not installed. The path of a file is percent-decoded.
 
     Raises:
         RefusedError: The URL is no URL, names another database or driver, or a relative or missing file.
@@ -45,7 +43,7 @@ def _check_sqlite(url: URL) -> URL:
         raise _refuse(f"sqlite needs an absolute path of a file, not {url.database!r}")
     if url.query:
         raise _refuse("sqlite takes no options behind the path")
-    return url.set(drivername="sqlite+pysqlite", database=unquote(url.database))
+    return url.set(drivername="sqlite+pysqlite")
 
 
 def _check_postgresql(url: URL) -> URL:

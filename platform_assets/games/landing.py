@@ -126,6 +126,6 @@ def _sweep(objects: ObjectStore, day: Day, manifest: Manifest, generation: int) 
 
 def _replaced(key: str) -> str:
     return (
-        f"{key} is not the part that the manifest names: the day was collected anew meanwhile, or the object is damaged. "
-        "Run it again; if this stays, collect the day again in full"
+        f"{key} is not the part that the manifest names: the day was collected anew meanwhile, or the object is "
+        "damaged. Run it again; if this stays, collect the day again in full"
     )

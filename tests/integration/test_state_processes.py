@@ -34,7 +34,7 @@ class Barrier(Protocol):
 
 class Queue(Protocol):
     def put(self, obj: object) -> None: ...
-    def get(self, block: bool = True, timeout: float | None = None) -> Any: ...  # noqa: ANN401 (what was put)
+    def get(self, block: bool = True, timeout: float | None = None) -> Any: ...
 
 
 @contextmanager

@@ -61,6 +61,11 @@ def test_the_thread_beats_by_itself_and_stops():
     scene.heartbeat.start()
     assert scene.beaten.wait(5)
     scene.heartbeat.stop()
-    thread = scene.heartbeat._thread
-    thread.join(5)
-    assert not thread.is_alive()
+    wait_until_gone("sluice-heartbeat")
+
+
+def wait_until_gone(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(5)
+            assert not thread.is_alive()

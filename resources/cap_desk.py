@@ -67,9 +67,9 @@ class CapDesk:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"cap-{cap.name}")
 
     async def visit(
-        self, news: News, held: frozenset[str], *, asks: bool, queued: int
+        self, news: News, held: frozenset[str], *, asks: bool, queued: int, lead: float = 0.0
     ) -> tuple[Outcome, float]:
-        """Tells the news and what is held, asks for a grant if `asks`.
+        """Tells the news and what is held, asks for a grant if `asks`; `lead` as in `Visit`.
 
         Returns:
             The outcome, and the event loop's time when it was decided: waits count from there.
@@ -78,7 +78,7 @@ class CapDesk:
             PlatformError: The state cannot be read or written.
         """
         return await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._change, news, held, uuid.uuid4().hex if asks else None, queued
+            self._thread, self._change, news, held, uuid.uuid4().hex if asks else None, queued, lead
         )
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class CapDesk:
         self._thread.shutdown(wait=False)
 
     def _change(
-        self, news: News, held: frozenset[str], ask: str | None, queued: int
+        self, news: News, held: frozenset[str], ask: str | None, queued: int, lead: float
     ) -> tuple[Outcome, float]:
         def decide(
             stored: JsonObject | None, now: float
@@ -100,6 +100,7 @@ class CapDesk:
                 throttled=tuple(news.throttled),
                 ask=ask,
                 queued=queued,
+                lead=lead,
             )
             state, outcome = decide_visit(self._cap, stored, now, visit, self._judge)
             return state, (outcome, at)

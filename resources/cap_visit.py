@@ -33,10 +33,17 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """One request may be sent now. `then` is the wait of the process's next task; None when it has none."""
+    """One request may be sent now.
+
+    Attributes:
+        grant_id: Names the grant.
+        then: The wait of the process's next task; None when it has none.
+        late: Seconds since the grant came due.
+    """
 
     grant_id: str
     then: Wait | None
+    late: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Visit:
         throttled: One entry for each 429: the seconds that the upstream asked to wait, or None.
         ask: Id for the grant that it asks for; None to ask for nothing.
         queued: Its tasks that wait, the asking one included.
+        lead: Seconds from when a grant comes due to the write of its request, as this process has seen it. A grant may
+            come that much early: what must keep its distance is the write.
     """
 
     process: str
@@ -71,6 +80,7 @@ class Visit:
     throttled: tuple[float | None, ...] = ()
     ask: str | None = None
     queued: int = 0
+    lead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

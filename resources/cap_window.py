@@ -10,6 +10,7 @@ answer. It runs under the lock of the cap's row, so a stamp is taken at the gran
 - whose turn it is among processes is `cap_turns.py`.
 """
 
+import math
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -32,6 +33,9 @@ LONGEST_PAUSE_SECONDS = 600.0
 
 LEASE_SECONDS = 60.0
 """How long an open grant lives without a sign of life from its process: what another host's death costs."""
+
+MOST_LEAD = 0.5
+"""Share of the guard that granting early may use up, should a write come faster than any before."""
 
 LEAST_GAP = 0.8
 """Least distance of two sends, as a share of the even spacing (docs/adr/0007)."""
@@ -64,6 +68,7 @@ def decide_visit(
     for seconds in visit.throttled:
         window.mark_throttled(seconds)
     window.keep(visit.process, visit.held)
+    window.lead = min(visit.lead, cap.guard * cap.per_seconds * MOST_LEAD)
     answer = None
     if visit.ask is not None:
         answer = window.ask(visit.process, visit.ask, queued=visit.queued)
@@ -89,6 +94,7 @@ class CapWindow:
         self._now = now
         self._is_dead = is_dead
         self._state = load_state(stored)
+        self.lead = 0.0
         self._poll = min(max(cap.spacing_seconds / 4, 0.005), 0.1)
         self.turns = Turns(self._state, now, cap.spacing_seconds, self._poll)
         self._clamp_to_now()
@@ -162,11 +168,12 @@ class CapWindow:
         due, _ = self._find_due()
         if due > self._now or not self.turns.is_first(process):
             return self._line_up(process)
+        late = self._now - self._find_pace()
         self._grant(process, grant_id)
         if queued > 1:
-            return Granted(grant_id, self._line_up(process))
+            return Granted(grant_id, self._line_up(process), late)
         self.turns.leave(process)
-        return Granted(grant_id, None)
+        return Granted(grant_id, None, late)
 
     def _grant(self, process: str, grant_id: str) -> None:
         state = self._state
@@ -187,26 +194,26 @@ class CapWindow:
     def _find_due(self) -> tuple[float, Why]:
         """When the next grant may come: now, or later with the reason."""
         if (due := self._find_pace()) > self._now:
-            return due, Why.PAUSED if due == self._state.paused_until else Why.PACE
+            return due, Why.PAUSED if due >= self._state.paused_until > self._now else Why.PACE
         blocked = self._find_block()
         if blocked and self._bury_dead():
             blocked = self._find_block()
         return (self._now + self._poll, blocked) if blocked else (self._now, Why.PACE)
 
     def _find_pace(self) -> float:
-        """Earliest time by window, gap and pause, as if every grant had been written at once."""
+        """Earliest time of a grant by window, gap and pause, as if every grant before it had been written at once."""
         stamps = sorted(send.at for send in self._state.sends)
-        due = self._state.paused_until
+        write_due = -math.inf
         if stamps:
-            due = max(due, stamps[-1] + LEAST_GAP * self._cap.spacing_seconds)
+            write_due = stamps[-1] + LEAST_GAP * self._cap.spacing_seconds
         if len(stamps) >= self._cap.requests:
-            due = max(due, stamps[-self._cap.requests] + self._window_seconds)
-        return due
+            write_due = max(write_due, stamps[-self._cap.requests] + self._window_seconds)
+        return max(write_due - self.lead, self._state.paused_until)
 
     def _find_block(self) -> Why | None:
         """What is in the way although the pace allows a grant."""
         counted = sum(
-            send.grant_id is not None or send.at + self._window_seconds > self._now
+            send.grant_id is not None or send.at + self._window_seconds > self._now + self.lead
             for send in self._state.sends
         )
         if counted >= self._cap.requests:

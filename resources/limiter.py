@@ -8,6 +8,7 @@ along. 80 waiting tasks cost the database as much as one.
 import asyncio
 import contextlib
 import math
+import statistics
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
@@ -32,6 +33,9 @@ LAZY_SECONDS = 0.25
 """How long news may wait for the next question to ride along with, and the same share of the window if that is shorter.
 A send that is not told yet counts as in the window, so late news is safe; told before the window has passed it holds
 nobody up. Longer saves little and makes slots look taken that are free."""
+
+LAGS = 31
+"""Times from due to write that are remembered: grants come earlier by their median, so that writes come in time."""
 
 RETRY_SECONDS = 1.0
 """Pause after the state could not be changed, before the news is tried again."""
@@ -60,6 +64,9 @@ class CapGate:
         self._lazy = LAZY_SECONDS * min(1.0, cap.per_seconds)
         self._queue: deque[asyncio.Future[str]] = deque()
         self._held: set[str] = set()
+        self._due_at: dict[str, float] = {}
+        self._lags = deque[float](maxlen=LAGS)
+        self._lead = 0.0
         self._news = News()
         self._counters = GateCounters(waits_from_seconds=cap.spacing_seconds / 10)
         self._guard = cap.guard
@@ -147,18 +154,25 @@ class CapGate:
             raise
 
     def _note_sent(self, grant_id: str) -> None:
-        self._news.sent.append((grant_id, self._loop.time()))
+        now = self._loop.time()
+        self._news.sent.append((grant_id, now))
+        if (due_at := self._due_at.pop(grant_id, None)) is not None:
+            self._lags.append(now - due_at)
+            if len(self._lags) == LAGS:
+                self._lead = statistics.median(self._lags)
         self._ask_if_waiting_for(Why.UNSENT)
         self._tell_within(self._lazy)
 
     def _note_finished(self, grant_id: str) -> None:
         # That it is not held any more is all that the state needs to see.
         self._held.discard(grant_id)
+        self._due_at.pop(grant_id, None)
         self._ask_if_waiting_for(Why.OPEN_SLOTS)
         self._tell_within(self._cap.spacing_seconds / 4 if self._slots_scarce else self._lazy)
 
     def _return(self, grant_id: str) -> None:
         self._held.discard(grant_id)
+        self._due_at.pop(grant_id, None)
         self._news.returned.append(grant_id)
         self._tell_within(0.0)
 
@@ -203,7 +217,11 @@ class CapGate:
         asks = bool(self._queue) and self._ask_at <= self._loop.time()
         try:
             outcome, at = await self._desk.visit(
-                news, frozenset(self._held), asks=asks, queued=len(self._queue)
+                news,
+                frozenset(self._held),
+                asks=asks,
+                queued=len(self._queue),
+                lead=self._lead,
             )
         except PlatformError as error:
             self._recover(news, error, asked=asks)
@@ -214,7 +232,9 @@ class CapGate:
         self._guard = outcome.guard
         self._slots_scarce = outcome.slots_scarce
         match outcome.answer:
-            case Granted(grant_id, then):
+            case Granted(grant_id, then, late):
+                if late < self._cap.spacing_seconds / 4:  # else it was due before anybody asked
+                    self._due_at[grant_id] = at - late
                 self._hand_over(grant_id)
                 self._wait_for(then, at)
             case Wait() as wait:

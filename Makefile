@@ -29,7 +29,9 @@ DEMO_HOME := $(CURDIR)/.sluice/demo
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); [ "$$n" -le 8 ] || n=8; echo "$$n")
 # Benchmarks that take minutes: they run by name only.
 LONG_BENCHES := collector caps
-BENCHES = $(filter-out $(LONG_BENCHES), $(patsubst benchmarks/%.py,%,$(shell grep -l '__main__' benchmarks/*.py)))
+# Parts of others, started by them.
+BENCH_PARTS := caps_worker strict_server
+BENCHES = $(filter-out $(LONG_BENCHES) $(BENCH_PARTS), $(patsubst benchmarks/%.py,%,$(shell grep -l '__main__' benchmarks/*.py)))
 
 ##@ Use
 
@@ -110,7 +112,7 @@ $(VENV)/.runtime: EXTRAS :=
 $(VENV)/.runtime: SATISFIES := $(VENV)/.runtime
 $(VENV)/.ui: EXTRAS := [ui]
 $(VENV)/.ui: SATISFIES := $(VENV)/.runtime $(VENV)/.ui
-$(VENV)/.dev: EXTRAS := [ui,aws,dev]
+$(VENV)/.dev: EXTRAS := [ui,aws,gcp,dev]
 $(VENV)/.dev: SATISFIES := $(STAMPS)
 
 $(STAMPS): pyproject.toml constraints.txt | $(VENV)/.created

@@ -78,11 +78,12 @@ def cut_full_pages(ids: Iterable[Sequence[int]]) -> list[int]:
         ids: Ascending ids, in stretches of any length (one per part).
 
     Returns:
-        Last ids of full pages; what follows the last one is left to the open tail.
+        Last ids of full pages. The last page, full or not, is left to the open tail: an upstream that tells the total
+        needs no request beyond it.
     """
     boundaries: list[int] = []
     missing = PAGE_SIZE
     for stretch in ids:
         boundaries.extend(stretch[missing - 1 :: PAGE_SIZE])
         missing = (missing - len(stretch) - 1) % PAGE_SIZE + 1
-    return boundaries
+    return boundaries[:-1] if missing == PAGE_SIZE else boundaries

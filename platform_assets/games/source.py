@@ -96,7 +96,9 @@ async def read_range(
         page, taken = await asyncio.to_thread(receive, reply.body, rest)
         if taken is not None:
             yield taken
-        if page.last_id is None or rest.is_read_after(page.last_id, page.count, PAGE_SIZE):
+        if page.last_id is None or reply.total == page.count:
+            return
+        if rest.is_read_after(page.last_id, page.count, PAGE_SIZE):
             return
         after = page.last_id
 

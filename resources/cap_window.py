@@ -34,7 +34,7 @@ LONGEST_PAUSE_SECONDS = 600.0
 LEASE_SECONDS = 60.0
 """How long an open grant lives without a sign of life from its process: what another host's death costs."""
 
-MOST_LEAD = 0.5
+MOST_LEAD = 0.75
 """Share of the guard that granting early may use up, should a write come faster than any before."""
 
 LEAST_GAP = 0.8

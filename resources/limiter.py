@@ -35,7 +35,7 @@ A send that is not told yet counts as in the window, so late news is safe; told 
 nobody up. Longer saves little and makes slots look taken that are free."""
 
 LAGS = 31
-"""Times from due to write that are remembered: grants come earlier by their median, so that writes come in time."""
+"""Times from due to write that are remembered: grants come earlier by their mean, so that writes come in time."""
 
 RETRY_SECONDS = 1.0
 """Pause after the state could not be changed, before the news is tried again."""
@@ -159,7 +159,7 @@ class CapGate:
         if (due_at := self._due_at.pop(grant_id, None)) is not None:
             self._lags.append(now - due_at)
             if len(self._lags) == LAGS:
-                self._lead = statistics.median(self._lags)
+                self._lead = statistics.fmean(self._lags)
         self._ask_if_waiting_for(Why.UNSENT)
         self._tell_within(self._lazy)
 

@@ -68,7 +68,9 @@ def decide_visit(
     for seconds in visit.throttled:
         window.mark_throttled(seconds)
     window.keep(visit.process, visit.held)
-    window.lead = min(visit.lead, cap.guard * cap.per_seconds * MOST_LEAD)
+    # Where processes take turns, their times until the write differ too much to rely on.
+    if not window.turns.has_rivals(visit.process):
+        window.lead = min(visit.lead, cap.guard * cap.per_seconds * MOST_LEAD)
     answer = None
     if visit.ask is not None:
         answer = window.ask(visit.process, visit.ask, queued=visit.queued)

@@ -47,6 +47,17 @@ def test_a_grant_comes_early_by_the_lead_but_by_no_more_than_three_quarters_of_t
     assert third_grant_at(lead) == pytest.approx(at, abs=1e-6)
 
 
+def test_a_grant_does_not_come_early_while_another_process_waits():
+    scene = Scene(0.003)
+    first = scene.ask(100.0)
+    second = scene.ask(100.5, ((read(first), 0.497),))
+    rival = Visit("q", ask="q1", queued=1)
+    scene.state, _ = decide_visit(CAP, scene.state, 100.55, rival, lambda process: False)
+    wait = scene.ask(100.6, ((read(second), 0.097),))
+    assert isinstance(wait, Wait)
+    assert 100.6 + wait.seconds >= 101.023
+
+
 def test_a_grant_tells_how_long_it_was_due():
     scene = Scene(0.003)
     first = scene.ask(100.0)

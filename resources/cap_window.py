@@ -68,8 +68,8 @@ def decide_visit(
     for seconds in visit.throttled:
         window.mark_throttled(seconds)
     window.keep(visit.process, visit.held)
-    # Where processes take turns, their times until the write differ too much to rely on.
-    if not window.turns.has_rivals(visit.process):
+    # Where several processes send, their times until the write differ too much to rely on.
+    if window.is_alone(visit.process):
         window.lead = min(visit.lead, cap.guard * cap.per_seconds * MOST_LEAD)
     answer = None
     if visit.ask is not None:
@@ -112,6 +112,12 @@ class CapWindow:
     @property
     def _window_seconds(self) -> float:
         return self._cap.per_seconds * (1 + self.guard)
+
+    def is_alone(self, process: str) -> bool:
+        """Whether no other process waits or was served in the last ten windows."""
+        recent = self._now - 10 * self._cap.per_seconds
+        others = (at for name, at in self._state.served.items() if name != process)
+        return not self.turns.has_rivals(process) and all(at < recent for at in others)
 
     def are_slots_scarce(self, process: str) -> bool:
         """Whether others wait while three quarters of the slots are taken."""

@@ -39,6 +39,9 @@ TASKS = 8
 
 LONE_ENTRIES = 2000
 
+SECONDS_TO_END = 5
+"""How long a server may take to end when it is asked to."""
+
 
 @contextmanager
 def start_upstream(cap: Cap) -> Generator[str]:
@@ -51,6 +54,10 @@ def start_upstream(cap: Cap) -> Generator[str]:
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
         finally:
             process.terminate()
+            try:
+                process.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                process.kill()  # it waits for connections that a failed run left open
 
 
 def start_worker(job: Job) -> subprocess.Popen[str]:

@@ -14,6 +14,7 @@ A faults file is JSON; every key may be left out:
         "invalid_json": 0.0,                 status 200, half of the JSON
         "not_a_list": 0.0                    status 200, an object that says nothing
       },
+      "first": {"multiquery": ["drop"]},   the first accepted requests to this endpoint get these, one each
       "slow_seconds": 5.0,
       "changes": {"delete_per_second": 1, "change_per_second": 0, "add_per_second": 0}
     }
@@ -64,6 +65,7 @@ class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     seed: int = 0
     rates: dict[Fault, _Share] = {}
+    first: dict[str, list[Fault]] = {}
     slow_seconds: _Amount = 5.0
     changes: ChangeRates = ChangeRates()
 
@@ -86,19 +88,29 @@ def read_faults(path: Path) -> FaultPlan:
 
 
 class FaultDice:
-    """Decides which request gets which fault, from (seed, the request, how often it came): a retry draws anew."""
+    """Decides which request gets which fault.
+
+    The first requests to an endpoint as the plan says; all others from (seed, the request, how often it came): a retry
+    draws anew.
+    """
 
     def __init__(self, plan: FaultPlan) -> None:
         self._seed = plan.seed
+        self._first = plan.first
         self._faults = list(plan.rates)
         self._edges = list(accumulate(plan.rates.values()))
         self._seen: Counter[int] = Counter()
+        self._by_endpoint: Counter[str] = Counter()
 
-    def draw(self, request: str) -> Fault | None:
+    def draw(self, endpoint: str, text: str) -> Fault | None:
         """The fault of this request; None for most."""
+        ordered = self._first.get(endpoint, ())
+        if (position := self._by_endpoint[endpoint]) < len(ordered):
+            self._by_endpoint[endpoint] += 1
+            return ordered[position]
         if not self._faults:
             return None
-        key = salt_of(request)
+        key = salt_of(f"{endpoint}\n{text}")
         self._seen[key] += 1
         draw = salt_of(self._seed, key, self._seen[key]) / 2**64
         hits = (fault for fault, edge in zip(self._faults, self._edges, strict=True) if draw < edge)
@@ -107,6 +119,7 @@ class FaultDice:
     def reset(self) -> None:
         """Forgets how often each request came."""
         self._seen.clear()
+        self._by_endpoint.clear()
 
 
 class Drift:

@@ -115,7 +115,7 @@ class Upstream:
             reply = Reply(200, self._format(answer.body), count=answer.count)
         except WireError as error:
             reply, seconds = self._refuse(error), self._latency.draw(f"{call.endpoint}\n{text}")
-        fault = self._dice.draw(f"{call.endpoint}\n{text}")
+        fault = self._dice.draw(call.endpoint, text)
         if fault is not None:
             reply = self._spoil(reply, call, fault)
         scaled = seconds / self._behaviour.time_scale

@@ -11,8 +11,7 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import structlog
 
@@ -28,7 +27,7 @@ from platform_assets.core.heartbeat import Heartbeat
 from platform_assets.core.ledger import UnitLedger
 from platform_assets.core.ledger_writer import Batch, LedgerWriter
 from platform_assets.core.owner import describe_owner
-from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.tally import Tally
 from platform_assets.core.unit_queue import UnitQueue
 from platform_assets.core.unit_run import UnitRun
@@ -40,6 +39,7 @@ from platform_assets.core.units import (
     Report,
     Unit,
     UnitOutcome,
+    UnitRecord,
     UnitState,
 )
 
@@ -53,33 +53,10 @@ Work = Callable[[Unit, UnitRun], Awaitable[JsonObject | None]]
 
 OnProgress = Callable[[Progress], None]
 
-
-@dataclass(frozen=True, slots=True)
-class RunPolicy:
-    """How a list of units is run.
-
-    Attributes:
-        concurrency: Units worked on at the same time.
-        unit_timeout_seconds: Time one try of a unit may take; None for no bound.
-        deadline_seconds: Time the whole run may take; what is not finished then is reported as left. None: no bound.
-        lease_seconds: How long a lease lasts without a heartbeat: a dead worker on another host is noticed after it.
-        retry: When a unit is tried again. Progress (a new checkpoint) starts the count of failures anew.
-        skip_limit: Failed units after which no new ones are started; None for no bound.
-        wait_for_others: Whether to wait for units that another run holds, or to report them as left.
-        progress_seconds: Least time between two calls of `on_progress`.
-    """
-
-    concurrency: int = 8
-    unit_timeout_seconds: float | None = None
-    deadline_seconds: float | None = None
-    lease_seconds: float = 60.0
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    skip_limit: int | None = None
-    wait_for_others: bool = True
-    progress_seconds: float = 1.0
+OnOutcome = Callable[[UnitOutcome], None]
 
 
-async def run_units(
+async def run_units(  # noqa: PLR0913 - each argument is one thing that a pipeline says about its run
     plan: Plan,
     work: Work,
     *,
@@ -87,7 +64,9 @@ async def run_units(
     policy: RunPolicy,
     clock: Clock | None = None,
     draw: Callable[[], float] = random.random,
+    after: Mapping[str, str] | None = None,
     on_progress: OnProgress | None = None,
+    on_outcome: OnOutcome | None = None,
     stop: asyncio.Event | None = None,
 ) -> Report:
     """Runs every unit of `plan` that is not done yet and reports how it went.
@@ -100,7 +79,10 @@ async def run_units(
         policy: Bounds and retries.
         clock: The wall clock, for the report; waiting follows the event loop's time.
         draw: Random numbers in [0, 1) for the jitter of waits.
+        after: Unit id -> the unit of the plan that must be done first, where there is one. While that one is not done,
+            what comes after it is left.
         on_progress: Called in the event loop at a human pace, and once at the end.
+        on_outcome: Called in the event loop with each unit that ended done or failed, once the ledger has it.
         stop: When set, no new unit starts, running ones are given back, and the report says so.
 
     Returns:
@@ -109,8 +91,8 @@ async def run_units(
     Raises:
         TransientError: The ledger could not be read or written.
     """
-    run = _Run(plan, work, ledger, policy, clock or SystemClock(), draw)
-    return await run.execute(on_progress, stop)
+    run = _Run(plan, work, ledger, policy, clock or SystemClock(), draw, on_outcome)
+    return await run.execute(after or {}, on_progress, stop)
 
 
 class _Run:
@@ -124,6 +106,7 @@ class _Run:
         policy: RunPolicy,
         clock: Clock,
         draw: Callable[[], float],
+        on_outcome: OnOutcome | None,
     ) -> None:
         self._plan = plan
         self._work = work
@@ -131,10 +114,16 @@ class _Run:
         self._policy = policy
         self._clock = clock
         self._draw = draw
+        self._on_outcome = on_outcome
         self._attempt = Attempt(uuid.uuid4().hex, describe_owner())
         self._writer = LedgerWriter(ledger, plan, self._attempt, self._account)
 
-    async def execute(self, on_progress: OnProgress | None, stop: asyncio.Event | None) -> Report:
+    async def execute(
+        self,
+        after: Mapping[str, str],
+        on_progress: OnProgress | None,
+        stop: asyncio.Event | None,
+    ) -> Report:
         """The straight line, from the ledger's word to the report."""
         self._tally = Tally(
             await asyncio.to_thread(self._ledger.read_units, self._plan),
@@ -150,10 +139,11 @@ class _Run:
             self._attempt,
             todo,
             workers=self._workers,
-            lease_seconds=self._policy.lease_seconds,
-            wait_for_others=self._policy.wait_for_others,
+            policy=self._policy,
             on_save=self._writer.add_checkpoint,
+            on_refused=self._refuse,
         )
+        self._queue.chain(after)
         if todo:
             async with self._kept_alive(stop):
                 await self._work_until_deadline()
@@ -258,6 +248,8 @@ class _Run:
                 error_message=str(error)[:MESSAGE_LENGTH] if error else None,
             )
         )
+        if self._queue.is_awaited(run.unit.unit_id):
+            self._writer.hurry()
 
     def _account(self, batch: Batch) -> None:
         """The ledger's answer to a batch: only what it took counts."""
@@ -265,14 +257,36 @@ class _Run:
             if outcome.unit_id in batch.refused:
                 self._queue.contest(outcome.unit_id)
             else:
-                self._tally.add(outcome)
-                _log_outcome(self._plan, outcome)
+                self._conclude(outcome)
         self._queue.lose(set(batch.refused))
         limit = self._policy.skip_limit
         if limit is not None and self._tally.failed > limit and not self._queue.closed:
             self._tally.stopped = f"skip limit: more than {limit} units failed"
             self._queue.close()
         self._tally.tell_progress(running=len(self._queue.held_ids()))
+
+    def _conclude(self, outcome: UnitOutcome) -> None:
+        """What follows from an outcome that the ledger has."""
+        self._tally.add(outcome)
+        _log_outcome(self._plan, outcome)
+        if outcome.state is UnitState.DONE:
+            self._queue.release(outcome.unit_id)
+        elif outcome.state is UnitState.FAILED:
+            self._queue.abandon(outcome.unit_id)
+        if self._on_outcome is not None and outcome.state is not UnitState.PENDING:
+            self._on_outcome(outcome)
+
+    def _refuse(self, record: UnitRecord) -> None:
+        """The ledger will not have anybody work on this unit: it is told, and nothing is written."""
+        self._conclude(
+            UnitOutcome(
+                record.unit.unit_id,
+                UnitState.FAILED,
+                tries=0,
+                error_kind=record.error_kind,
+                error_message=record.error_message,
+            )
+        )
 
     def _stop(self, reason: str) -> None:
         """Ends the run early: no new unit, running ones are cut off and given back."""

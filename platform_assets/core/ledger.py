@@ -58,6 +58,9 @@ class UnitLedger(Protocol):
 
         Claimable is a unit that is PENDING or FAILED, or RUNNING with a lease that ran out or whose owner is a dead
         process of this host. Units that are DONE or held are left out of the answer. `attempts` grows by one.
+
+        A ledger may answer a unit as FAILED, with kind and message, that nobody may work on (its tenant is disabled):
+        it is reported as failed and nothing is written for it.
         """
         ...
 

@@ -67,6 +67,10 @@ class LedgerWriter:
         """Queues a checkpoint of a running unit; a newer one replaces it."""
         self._checkpoints[unit_id] = checkpoint
 
+    def hurry(self) -> None:
+        """Makes the batch leave now: somebody waits for an outcome in it."""
+        self._full.set()
+
     async def flush_forever(self) -> None:
         """Flushes when a batch is full or old enough, until cancelled."""
         while True:

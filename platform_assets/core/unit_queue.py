@@ -1,16 +1,18 @@
 """Which unit a worker takes next: claims in small slices, holds back what waits for a retry, follows contested units.
 
 A unit is *held* from its claim to its outcome, *delayed* while it waits for its next try, *contested* while another run
-holds it. The queue decides nothing about how a unit ends: that is `engine.py`.
+holds it, *chained* while it waits for the end of another unit. The queue decides nothing about how a unit ends: that is
+`engine.py`.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from platform_assets.core.ledger import UnitLedger
+from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import Attempt, JsonObject, Plan
+from platform_assets.core.units import Attempt, JsonObject, Plan, UnitRecord, UnitState
 
 CONTEST_POLL_SECONDS = 1.0
 """How often units that another run holds are looked at: two small queries."""
@@ -25,9 +27,9 @@ class UnitQueue:
         attempt: Who claims.
         unit_ids: Units that are not done yet, in plan order.
         workers: Number of workers that call `get`.
-        lease_seconds: How long a claim lasts without a heartbeat.
-        wait_for_others: Whether to wait for units that another run holds.
+        policy: Says how long a claim lasts, how many units are held, whether to wait for those that others hold.
         on_save: Called with each checkpoint that a unit's work saves.
+        on_refused: Called with each unit that the ledger answers as FAILED to a claim: nobody works on it.
     """
 
     def __init__(
@@ -38,25 +40,53 @@ class UnitQueue:
         unit_ids: Sequence[str],
         *,
         workers: int,
-        lease_seconds: float,
-        wait_for_others: bool,
+        policy: RunPolicy,
         on_save: Callable[[str, JsonObject], None],
+        on_refused: Callable[[UnitRecord], None],
     ) -> None:
         self._ledger = ledger
         self._plan = plan
         self._attempt = attempt
         self._workers = workers
-        self._lease_seconds = lease_seconds
-        self._wait_for_others = wait_for_others
+        self._policy = policy
         self._on_save = on_save
+        self._on_refused = on_refused
         self._unclaimed = deque(unit_ids)
         self._contested: set[str] = set()
+        self._followers: dict[str, list[str]] = {}
         self._outstanding = set(unit_ids)
         self._held: dict[str, UnitRun] = {}
         self._ready: asyncio.Queue[UnitRun | None] = asyncio.Queue()
         self._hungry = asyncio.Event()
         self._closed = False
         self.done_elsewhere = 0
+
+    def chain(self, after: Mapping[str, str]) -> None:
+        """Holds back units until the one that each comes after is done. Call it before the first `get`.
+
+        Args:
+            after: Unit id -> the unit that must be done first; one that is done already holds nothing back.
+        """
+        for unit_id, first in after.items():
+            if unit_id in self._outstanding and first in self._outstanding:
+                self._followers.setdefault(first, []).append(unit_id)
+        chained = {unit_id for followers in self._followers.values() for unit_id in followers}
+        self._unclaimed = deque(unit_id for unit_id in self._unclaimed if unit_id not in chained)
+
+    def is_awaited(self, unit_id: str) -> bool:
+        """Whether workers are idle for want of what comes after the unit."""
+        return unit_id in self._followers and self._ready.empty() and not self._unclaimed
+
+    def release(self, unit_id: str) -> None:
+        """The ledger knows that the unit is done: what comes after it may start."""
+        self._unclaimed.extend(self._followers.pop(unit_id, ()))
+        self._hungry.set()
+
+    def abandon(self, unit_id: str) -> None:
+        """The unit failed for good: what comes after it is left."""
+        for follower in self._followers.pop(unit_id, ()):
+            self.abandon(follower)
+            self._settle(follower)
 
     async def get(self) -> UnitRun | None:
         """The next unit to work on; None when there is nothing left to do."""
@@ -71,6 +101,7 @@ class UnitQueue:
     def finish(self, run: UnitRun) -> None:
         """The unit has its outcome: it is not held any more."""
         self._held.pop(run.unit.unit_id, None)
+        self._hungry.set()
         self._settle(run.unit.unit_id)
 
     def lose(self, unit_ids: set[str]) -> None:
@@ -82,11 +113,12 @@ class UnitQueue:
 
     def contest(self, unit_id: str) -> None:
         """Follows a unit that another run holds, or leaves it to that run."""
-        if self._wait_for_others:
+        if self._policy.wait_for_others:
             self._outstanding.add(unit_id)
             self._contested.add(unit_id)
             self._hungry.set()
         else:
+            self.abandon(unit_id)
             self._settle(unit_id)
 
     def close(self) -> None:
@@ -121,18 +153,24 @@ class UnitQueue:
             TransientError: The ledger does not answer.
         """
         while not self.exhausted:
-            if self._unclaimed and self._ready.qsize() <= self._workers:
-                await self._claim_slice()
-            elif self._contested and not self._unclaimed:
+            room = self._room()
+            if self._unclaimed and room and self._ready.qsize() <= self._workers:
+                await self._claim_slice(room)
+            elif self._contested and not self._unclaimed and room:
                 await self._look_at_contested()
             else:
                 self._hungry.clear()
                 await self._hungry.wait()
         self._release_workers()
 
-    async def _claim_slice(self) -> None:
+    def _room(self) -> int:
+        """How many more units may be held."""
+        limit = self._policy.hold_limit
+        return len(self._outstanding) if limit is None else max(0, limit - len(self._held))
+
+    async def _claim_slice(self, room: int) -> None:
         """Claims about two units per worker: few transactions, and other runs of the plan find work too."""
-        size = min(len(self._unclaimed), 2 * self._workers)
+        size = min(len(self._unclaimed), 2 * self._workers, room)
         await self._claim([self._unclaimed.popleft() for _ in range(size)])
 
     async def _look_at_contested(self) -> None:
@@ -143,21 +181,33 @@ class UnitQueue:
         self.done_elsewhere += len(done)
         for unit_id in done:
             self._settle(unit_id)
-        await self._claim(sorted(contested - done))
+            self.release(unit_id)
+        await self._claim(sorted(contested - done), self._room())
 
-    async def _claim(self, unit_ids: list[str]) -> None:
-        if not unit_ids:
-            return
-        records = await asyncio.to_thread(
-            self._ledger.claim, self._plan, unit_ids, self._attempt, self._lease_seconds
-        )
-        runs = [UnitRun(record, self._attempt.attempt_id, self._on_save) for record in records]
-        self._held.update({run.unit.unit_id: run for run in runs})
-        for run in runs:
-            self._requeue(run)
+    async def _claim(self, unit_ids: list[str], room: int | None = None) -> None:
+        """Claims the first `room` of the units, all if None; what is not to be had is contested."""
+        wanted = unit_ids[:room]
+        records: list[UnitRecord] = []
+        if wanted:
+            records = await asyncio.to_thread(
+                self._ledger.claim, self._plan, wanted, self._attempt, self._policy.lease_seconds
+            )
+        for record in records:
+            if record.state is UnitState.FAILED:
+                self._refuse(record)
+            else:
+                run = UnitRun(record, self._attempt.attempt_id, self._on_save)
+                self._held[run.unit.unit_id] = run
+                self._requeue(run)
+        answered = {record.unit.unit_id for record in records}
         for unit_id in unit_ids:
-            if unit_id not in self._held:
+            if unit_id not in answered:
                 self.contest(unit_id)
+
+    def _refuse(self, record: UnitRecord) -> None:
+        self._on_refused(record)
+        self.abandon(record.unit.unit_id)
+        self._settle(record.unit.unit_id)
 
     def _requeue(self, run: UnitRun) -> None:
         if not self._closed and not run.lost:

@@ -13,8 +13,6 @@ import pydantic
 from platform_assets.games.collect import collect, examine
 from platform_assets.games.entities import ENTITIES, Entity
 from platform_assets.games.glue import (
-    check_results,
-    check_specs,
     collection_metadata,
     merged_metadata,
     read_mode,
@@ -22,7 +20,13 @@ from platform_assets.games.glue import (
 from platform_assets.games.merge import merge_current
 from platform_assets.games.plan import Mode
 from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS, check_drift
-from platform_assets.glue import explained_failures, fail_incomplete, told_progress
+from platform_assets.glue import (
+    check_results,
+    check_specs,
+    explained_failures,
+    fail_incomplete,
+    told_progress,
+)
 from platform_assets.partitions import DAYS, read_day
 from platform_assets.services import Services
 

@@ -15,10 +15,12 @@ from typing import Protocol
 import msgspec
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.engine import OnProgress, RunPolicy, run_units
+from platform_assets.core.engine import OnProgress, run_units
 from platform_assets.core.errors import PlatformError, RefusedError
+from platform_assets.core.findings import Finding
 from platform_assets.core.ledger import PlanLedger, UnitLedger
 from platform_assets.core.objects import ObjectStore
+from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import JsonObject, Plan, Report, Scope, Unit, UnitRecord
 from platform_assets.games.entities import Entity
@@ -33,7 +35,7 @@ from platform_assets.games.landing import (
 from platform_assets.games.manifest import Manifest, Part, Segment
 from platform_assets.games.pages import Page, read_ids
 from platform_assets.games.plan import Draft, Mode, draft_plan, range_of
-from platform_assets.games.quality import Finding, check_segment
+from platform_assets.games.quality import check_segment
 from platform_assets.games.query import count_query
 from platform_assets.games.ranges import cut_full_pages
 from platform_assets.games.source import Prefetched, Source, read_range

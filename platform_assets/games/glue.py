@@ -3,7 +3,6 @@
 No decisions about data: those are pure functions in the domain.
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ from platform_assets.core.errors import PermanentError
 from platform_assets.games.collect import Collection
 from platform_assets.games.merge import Merged
 from platform_assets.games.plan import Mode
-from platform_assets.games.quality import Finding
 from platform_assets.games.source import Traffic
 from platform_assets.glue import report_metadata
 
@@ -34,25 +32,6 @@ def read_mode(context: dg.AssetExecutionContext, configured: str) -> Mode:
             f"run tag {MODE_TAG} is {asked!r}: use one of {', '.join(Mode)}", kind="bad_mode"
         )
     return Mode(asked)
-
-
-def check_specs(key: dg.AssetKey, names: Sequence[str]) -> list[dg.AssetCheckSpec]:
-    """Specs of the checks that an asset reports itself; a grave failure stops what depends on it."""
-    return [dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names]
-
-
-def check_results(findings: Iterable[Finding]) -> list[dg.AssetCheckResult]:
-    """Findings as check results."""
-    return [
-        dg.AssetCheckResult(
-            passed=finding.passed,
-            check_name=finding.name,
-            severity=dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN,
-            description=finding.text,
-            metadata=finding.numbers,
-        )
-        for finding in findings
-    ]
 
 
 def collection_metadata(

@@ -1,10 +1,9 @@
 """What is checked about a collected day and about a table. Pure: values in, findings out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
+from platform_assets.core.findings import Finding
 from platform_assets.games.drift import Drift
 from platform_assets.games.manifest import Part, Segment
 from platform_assets.games.ranges import BEFORE_ALL
@@ -15,25 +14,6 @@ COUNT_TOLERANCE = 0.001
 
 DRIFT_RECORDS = 500
 """With fewer records it is no news that none of them has some optional field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Result of one check.
-
-    Attributes:
-        name: Name of the check.
-        passed: Whether all is well.
-        text: What was found, for a person.
-        grave: Whether a failure must stop what depends on the data.
-        numbers: Values for plots.
-    """
-
-    name: str
-    passed: bool
-    text: str
-    grave: bool = False
-    numbers: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 RAW_CHECKS = ("count_matches_api", "ids_unique", "ranges_cover_all_ids")

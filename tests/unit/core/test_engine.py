@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from platform_assets.core.engine import RunPolicy, Work, run_units
+from platform_assets.core.engine import Work, run_units
 from platform_assets.core.errors import (
     LeaseLostError,
     PermanentError,
@@ -15,6 +15,7 @@ from platform_assets.core.errors import (
     TransientError,
 )
 from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import (
     Attempt,

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from platform_assets.core.engine import RunPolicy
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
 from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.units import Scope, Unit
 from platform_assets.games.collect import Collection, Collector, collect, examine
 from platform_assets.games.entities import Entity, find_entity

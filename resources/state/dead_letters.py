@@ -119,6 +119,14 @@ class SqlDeadLetters:
         with self._database.read() as connection:
             return connection.scalar(statement) or 0
 
+    def remove(self, wanted: DeadLetterFilter) -> int:
+        """Deletes the letters that match; returns how many."""
+        with self._database.read() as connection:
+            if connection.scalar(select(dead_letters.c.id).where(*_match(wanted)).limit(1)) is None:
+                return 0  # nothing to write: no lock is taken
+        with self._database.write() as connection:
+            return connection.execute(delete(dead_letters).where(*_match(wanted))).rowcount
+
     def purge(self) -> int:
         """Deletes the letters that have expired; returns how many."""
         statement = delete(dead_letters).where(

@@ -5,6 +5,7 @@ To change a table: edit it here, then `python -m migrations "what changes"` writ
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -115,5 +116,76 @@ watermarks = Table(
     Column("pipeline", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    # Foreign: callers ask for any id; one that no database could hold is not found, which is no error.
+    Column("tenant_id", ForeignText, primary_key=True),
+    Column("name", ForeignText, nullable=False),
+    Column("tenant_type", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("disabled_reason", ForeignText),
+    Column("current_processing_month", Text),
+    Column("backfill_start_month", Text),
+    Column("backfill_completed", Boolean, nullable=False),
+    Column("last_completed_month", Text),
+    Column("customers_at", UtcDateTime),
+    Column("source_url", ForeignText, nullable=False),
+    Column("source_table", ForeignText, nullable=False),
+    Column("source_columns", JsonText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+tenant_month_states = Table(
+    "tenant_month_states",
+    metadata,
+    Column("tenant_id", ForeignKey("tenants.tenant_id", ondelete="CASCADE"), primary_key=True),
+    Column("processing_month", ForeignText, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("heartbeat_at", UtcDateTime),
+    Column("completed_at", UtcDateTime),
+    Column("processed_records", BigInteger, nullable=False),
+    Column("failed_records", BigInteger, nullable=False),
+    Column("error_message", ForeignText),
+    Column("retry_count", Integer, nullable=False),
+    Column("max_retries", Integer, nullable=False),
+    Column("next_attempt_at", UtcDateTime),
+    Column("attempt_id", Text),
+    Column("owner", Text),
+    Column("run_id", Text),
+    Column("watermark", ForeignText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # Holds all that "what is RUNNING" and the counts by status ask for.
+    Index("ix_tenant_month_states_status", "status", "tenant_id", "processing_month"),
+    # Serves "what of this tenant is not COMPLETED".
+    Index("ix_tenant_month_states_tenant_id", "tenant_id", "status"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", ForeignText, nullable=False),
+    Column("role", ForeignText),
+    Column("method", ForeignText, nullable=False),
+    Column("path", ForeignText, nullable=False),
+    Column("tenant", ForeignText),
+    Column("status", Integer, nullable=False),
+    Column("detail", JsonText, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", JsonText, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )

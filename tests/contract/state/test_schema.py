@@ -1,11 +1,11 @@
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from platform_assets.core.errors import RefusedError
@@ -96,6 +96,29 @@ def test_times_come_back_aware_and_in_utc(database: StateDatabase):
         ).one()
     assert stored == START
     assert stored.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 1, tzinfo=UTC),
+        datetime(2026, 2, 28, 9, 0, 0, 120000, tzinfo=timezone(timedelta(hours=9))),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    ],
+)
+def test_every_time_comes_back_to_the_microsecond(database: StateDatabase, time: datetime):
+    with database.write() as connection:
+        connection.execute(insert(cap_states), {"name": "igdb", "updated_at": time})
+    with database.read() as connection:
+        stored = connection.scalars(select(func.max(cap_states.c.updated_at))).one()
+    assert stored == time
+    assert stored.tzinfo is UTC
+
+
+def test_a_missing_time_stays_missing(database: StateDatabase):
+    with database.read() as connection:
+        assert connection.scalars(select(func.max(cap_states.c.updated_at))).one() is None
 
 
 def test_a_naive_time_is_refused(database: StateDatabase):

@@ -1,0 +1,422 @@
+# pyright: standard
+"""Between the tenants domain and Dagster: a run over cells tells each finished one, then fails with a list if it must.
+
+The engine works in a thread; everything that touches Dagster's event log happens in the step's own thread: two threads
+on one SQLite instance can block each other for ever (dagster 1.13.27). No decisions about data.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
+
+from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.months import check_month
+from platform_assets.core.owner import describe_owner, is_dead
+from platform_assets.core.units import JsonObject, Progress, Report, UnitOutcome, UnitState
+from platform_assets.glue import NAMED_FAILURES, ProgressLog, report_metadata
+from platform_assets.services import Services
+from platform_assets.tenants.customers import CustomersResult
+from platform_assets.tenants.cycle import run_months
+from platform_assets.tenants.tenant import (
+    MonthStatus,
+    TenantMonth,
+    check_tenant_id,
+    name_cell,
+    split_cell,
+)
+from resources.materializations_resource import tell_materializations
+from resources.state.tenant_ledger import SqlTenantLedger
+
+EVENTS = dg.AssetKey(["tenants", "events"])
+PROFILES = dg.AssetKey(["tenants", "customer_profiles"])
+SUMMARY = dg.AssetKey(["tenants", "month_summary"])
+CUSTOMERS = dg.AssetKey(["tenants", "customers"])
+
+MONTH_NUMBERS: Mapping[dg.AssetKey, Sequence[str]] = {
+    EVENTS: ("processed_records", "failed_records", "duplicates", "bytes"),
+    PROFILES: ("customers", "new_customers", "returning_customers", "anonymous_events"),
+    SUMMARY: ("processed_records", "orders", "items", "revenue", "watermark", "unchanged"),
+}
+"""Which numbers of a month's result each asset shows."""
+
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
+
+
+def read_cells(keys: Iterable[str]) -> list[str]:
+    """Partition keys, checked before anything is done.
+
+    Raises:
+        PermanentError: kinds `bad_partition`, `bad_month`, `bad_tenant_id`.
+    """
+    cells = [str(key) for key in keys]
+    for cell in cells:
+        tenant_id, month = split_cell(cell)
+        check_month(month)
+        check_tenant_id(tenant_id)
+    return cells
+
+
+def partition_cells(context: dg.AssetExecutionContext) -> list[str]:
+    """The cells of a run of the assets: one partition, or a range.
+
+    Raises:
+        PermanentError: kinds `bad_partition`, `bad_month`, `bad_tenant_id`.
+    """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise PermanentError(
+            "no partition was given: run it for `YYYY-MM|tenant` with the tags dagster/partition, "
+            "dagster/partition/month and dagster/partition/tenant, or for a range with "
+            "dagster/asset_partition_range_start and dagster/asset_partition_range_end",
+            kind="bad_partition",
+        )
+    if context.has_partition_key:
+        return read_cells([context.partition_key])
+    return read_cells(context.partition_keys)
+
+
+def done_before(
+    context: Context, services: Services, cells: Iterable[str]
+) -> dict[str, JsonObject]:
+    """What the runs that this one repeats have completed of the cells: a retry does only the rest.
+
+    Returns:
+        Cell -> the numbers that the state table has of it.
+    """
+    repeated, wanted = _list_repeated(context), set(cells)
+    if not repeated:
+        return {}
+    tenants = {split_cell(cell)[0] for cell in wanted} & set(services.tenants.ids())
+    return {
+        cell: _stored_numbers(month)
+        for tenant_id in tenants
+        for month in services.tenants.months(tenant_id)
+        if month.status is MonthStatus.COMPLETED
+        and month.run_id in repeated
+        and (cell := name_cell(month.tenant_id, month.month)) in wanted
+    }
+
+
+def _stored_numbers(month: TenantMonth) -> JsonObject:
+    """The numbers of a result that the state table keeps."""
+    return {
+        "processed_records": month.processed_records,
+        "failed_records": month.failed_records,
+        "watermark": month.watermark,
+    }
+
+
+def _list_repeated(context: Context) -> set[str]:
+    """The runs that this one goes on from, back to the first; one that succeeded left no rest to do."""
+    repeated: set[str] = set()
+    run: dg.DagsterRun | None = context.run
+    while run is not None and run.parent_run_id is not None:
+        run = context.instance.get_run_by_id(run.parent_run_id)
+        if run is None or run.is_success:
+            break
+        repeated.add(run.run_id)
+    return repeated
+
+
+def process_cells(
+    context: Context,
+    services: Services,
+    cells: Sequence[str],
+    *,
+    skip: Mapping[str, JsonObject],
+    in_order: bool,
+    force: bool,
+) -> Report:
+    """Runs the cells and tells Dagster of each one as soon as the state table has it.
+
+    Args:
+        context: Of the step.
+        services: The adapters.
+        cells: Partition keys.
+        skip: Those of the cells that are done already, see `done_before`.
+        in_order: Whether months of a NEW tenant wait for the ones before them, and are left if one of those fails.
+        force: Whether a month whose source has not changed is processed all the same.
+
+    Raises:
+        PlatformError: The run could not go on.
+    """
+    _sign(context)
+    ledger = services.month_ledger(cells, context.run.run_id, skip=skip, in_order=in_order)
+    tell_done(
+        context,
+        [
+            UnitOutcome(cell, UnitState.DONE, tries=0, detail=numbers)
+            for cell, numbers in skip.items()
+        ],
+    )
+    run = _ThreadedRun(services, ledger, in_order=in_order, force=force)
+    log = ProgressLog(context.log, "tenant-months")
+    for told in run.follow():
+        outcomes = [one for one in told if isinstance(one, UnitOutcome)]
+        tell_done(context, [one for one in outcomes if one.state is UnitState.DONE])
+        for outcome in outcomes:
+            if outcome.state is not UnitState.DONE:
+                tell_failed(context, outcome)
+        for progress in told:
+            if isinstance(progress, Progress):
+                log.tell(progress)
+    return run.report()
+
+
+OWNER_TAG = "sluice/owner"
+"""The run and the process that works on it; a run that repeats another inherits its tags, so the id is part of it."""
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Fails the runs whose process is known to be gone, so that Dagster tries them again; their ids.
+
+    Dagster itself notices only as long as the code server that started the run lives, and never for a run of
+    `dagster job execute`: such a run would stay STARTED, and its tenants in hand, for `max_runtime_seconds`.
+    """
+    going_on = RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
+    dead = [run.run_id for run in instance.get_runs(going_on) if _is_dead(run)]
+    failed: list[str] = []
+    for run_id in dead:
+        # Again: it may have ended as it should between the two looks.
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(run, "The process of this run ended without a word.")
+            failed.append(run_id)
+    return failed
+
+
+def _sign(context: Context) -> None:
+    tag = f"{context.run.run_id} {describe_owner()}"
+    context.instance.add_run_tags(context.run.run_id, {OWNER_TAG: tag})
+
+
+def _is_dead(run: dg.DagsterRun) -> bool:
+    run_id, _, owner = run.tags.get(OWNER_TAG, "").partition(" ")
+    return run_id == run.run_id and is_dead(owner)
+
+
+TOLD_TOGETHER = 60
+"""Outcomes that are told to Dagster in one batch at most: so many rows that a batch stays well under a second."""
+
+
+class _ThreadedRun:
+    """The engine in a thread of its own; what it tells comes out of `follow` in the caller's thread."""
+
+    def __init__(
+        self, services: Services, ledger: SqlTenantLedger, *, in_order: bool = True, force: bool
+    ) -> None:
+        self._told: SimpleQueue[UnitOutcome | Progress | None] = SimpleQueue()
+        self._stop = asyncio.Event()
+        self._left = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tenant-months")
+        self._future: Future[Report] = self._pool.submit(
+            self._run, services, ledger, in_order, force
+        )
+        self._future.add_done_callback(lambda _: self._told.put(None))
+
+    def follow(self) -> Iterator[list[UnitOutcome | Progress]]:
+        """What the run tells, until it ends: each time all that has come, and at least one.
+
+        Left early (the run is terminated), it gives back what it holds.
+        """
+        try:
+            while told := self._take():
+                yield told
+        finally:
+            self._left = True
+            if self._loop is not None and not self._future.done():
+                self._loop.call_soon_threadsafe(self._stop.set)
+            self._pool.shutdown(wait=True)
+
+    def _take(self) -> list[UnitOutcome | Progress]:
+        """What has come, after waiting for the first; nothing when the run has ended."""
+        told: list[UnitOutcome | Progress] = []
+        one = self._told.get()
+        while one is not None:
+            told.append(one)
+            if len(told) == TOLD_TOGETHER:
+                return told
+            try:
+                one = self._told.get_nowait()
+            except Empty:
+                return told
+        self._told.put(None)  # the end: seen again by the next call
+        return told
+
+    def report(self) -> Report:
+        """The run's report, or its error: of several that came together, the first."""
+        try:
+            return self._future.result()
+        except (
+            ExceptionGroup
+        ) as group:  # Dagster would show "unhandled errors in a TaskGroup" and no more
+            raise group.exceptions[0] from group
+
+    def _run(
+        self,
+        services: Services,
+        ledger: SqlTenantLedger,
+        in_order: bool,  # noqa: FBT001 - handed on by a thread pool
+        force: bool,  # noqa: FBT001
+    ) -> Report:
+        async def run() -> Report:
+            self._loop = asyncio.get_running_loop()
+            if self._left:
+                self._stop.set()
+            return await run_months(
+                services.month_processor,
+                ledger,
+                in_order=in_order,
+                force=force,
+                on_progress=self._told.put,
+                on_outcome=self._told.put,
+                stop=self._stop,
+            )
+
+        return asyncio.run(run())
+
+
+def tell_done(context: Context, outcomes: Sequence[UnitOutcome]) -> None:
+    """Materializes the three assets of cells."""
+    tell_materializations(
+        context,
+        [
+            dg.AssetMaterialization(
+                key, partition=outcome.unit_id, metadata=_describe_done(key, names, outcome)
+            )
+            for key, names in MONTH_NUMBERS.items()
+            for outcome in outcomes
+        ],
+    )
+
+
+def _describe_done(key: dg.AssetKey, names: Sequence[str], outcome: UnitOutcome) -> dict[str, Any]:
+    detail = outcome.detail or {}
+    numbers = _pick_numbers(detail, names)
+    if key == SUMMARY and "revenue" in detail:
+        numbers |= {"revenue": float(detail["revenue"]), "seconds": round(outcome.seconds, 3)}
+    return numbers
+
+
+def _pick_numbers(detail: JsonObject, names: Iterable[str]) -> dict[str, Any]:
+    return {name: detail[name] for name in names if detail.get(name) is not None}
+
+
+def tell_failed(context: Context, outcome: UnitOutcome) -> None:
+    """Makes a failed cell show as failed: a run of the assets has planned its cells, a cycle plans this one now."""
+    context.log.warning(
+        "%s failed (%s): %s", outcome.unit_id, outcome.error_kind, outcome.error_message
+    )
+    if isinstance(context, dg.AssetExecutionContext):
+        return
+    for key in MONTH_NUMBERS:
+        planned = AssetMaterializationPlannedData(key, partition=outcome.unit_id)
+        event = DagsterEvent.build_asset_materialization_planned_event(
+            context.job_name, str(context.op_handle), planned
+        )
+        context.instance.report_dagster_event(event, context.run.run_id)
+
+
+def fail_cells(report: Report, customers: Sequence[str] = ()) -> None:
+    """Raises a failure that lists what is not done, if there is anything.
+
+    Args:
+        report: How the cells went.
+        customers: Why tables of customers could not be built, a line each.
+    """
+    if report.complete and not customers:
+        return
+    named = [f"{unit.unit_id} ({unit.kind}): {unit.message}" for unit in report.failures]
+    named += customers
+    more = len(named) - NAMED_FAILURES
+    raise dg.Failure(
+        description=f"{report.failed} of {report.total} tenant-months failed, {report.left} are left"
+        + (f" ({report.stopped})" if report.stopped else "")
+        + (f", customers of {len(customers)} tenants could not be built" if customers else "")
+        + "; the others are complete. The orchestrator tries failed ones again by itself; re-executing this run does "
+        "only the rest.\n"
+        + "\n".join(named[:NAMED_FAILURES])
+        + (f"\n... and {more} more, see the state table" if more > 0 else ""),
+        metadata={**report_metadata(report), "failed_cells": [u.unit_id for u in report.failures]},
+        allow_retries=False,
+    )
+
+
+def customers_metadata(result: CustomersResult) -> dict[str, Any]:
+    """Numbers of one customers table, for plots."""
+    return {
+        "dagster/row_count": result.customers,
+        "months": result.months,
+        "bytes": result.bytes,
+        **{f"segment {name}": count for name, count in sorted(result.segments.items())},
+    }
+
+
+def refresh_customers(
+    context: dg.OpExecutionContext, services: Services, tenant_ids: Collection[str]
+) -> list[str]:
+    """Builds the customers of tenants whose months are new, and materializes each.
+
+    Returns:
+        A line for each tenant for which that failed; the others are built all the same.
+    """
+    failed: list[str] = []
+    for tenant_id in sorted(set(services.due_customers()) & set(tenant_ids)):
+        try:
+            result = services.build_customers(tenant_id)
+        except PlatformError as error:
+            failed.append(f"customers of {tenant_id} ({error.kind}): {error}")
+            continue
+        context.log_event(
+            dg.AssetMaterialization(
+                CUSTOMERS, partition=tenant_id, metadata=customers_metadata(result)
+            )
+        )
+    return failed
+
+
+TELL_LIMIT = 100
+"""Cells that are told to Dagster afterwards at a time: three events each, about 10 ms an event."""
+
+
+def tell_missing(
+    instance: dg.DagsterInstance, services: Services, is_going_on: Callable[[str], bool]
+) -> int:
+    """Materializes cells that the state table has as complete and Dagster does not know of; how many.
+
+    A run that is killed between the two leaves such a cell; so does a new Dagster instance on an old state database.
+
+    Args:
+        instance: Dagster's.
+        services: The adapters.
+        is_going_on: Whether the run with this id still works: it will tell of its cells by itself.
+    """
+    told = {key: instance.get_materialized_partitions(key) for key in MONTH_NUMBERS}
+    completed = {
+        name_cell(month.tenant_id, month.month): month
+        for month in services.tenants.read_all()[1]
+        if month.status is MonthStatus.COMPLETED
+    }
+    missing = [
+        month
+        for cell, month in completed.items()
+        if any(cell not in known for known in told.values())
+    ]
+    alive = {run_id for run_id in {month.run_id or "" for month in missing} if is_going_on(run_id)}
+    missing = [month for month in missing if (month.run_id or "") not in alive][:TELL_LIMIT]
+    for month in missing:
+        cell = name_cell(month.tenant_id, month.month)
+        numbers = _stored_numbers(month)
+        for key, known in told.items():
+            if cell not in known:
+                metadata = _pick_numbers(numbers, MONTH_NUMBERS[key])
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization(key, partition=cell, metadata=metadata)
+                )
+    return len(missing)

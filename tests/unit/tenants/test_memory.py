@@ -1,0 +1,78 @@
+"""Memory stays flat: a month ten times as large takes no more of it. Measured in processes of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+PROGRAM = r"""
+import random, re, sys
+from pathlib import Path
+from platform_assets.tenants.customers import build_customers
+from platform_assets.tenants.process import process_month
+from resources.objects.local import LocalObjectStore
+from tests.fakes.event_source import MemoryLetters, make_row, refuse_nothing
+
+def peak_kib():
+    # Not ru_maxrss, which begins with the peak of the process that started this one.
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+count, folder = int(sys.argv[1]), Path(sys.argv[2])
+draw = random.Random(7)
+
+class Source:
+    def fingerprint(self, month):
+        return None
+    def read(self, month, slice_records):
+        for start in range(0, count, slice_records):
+            yield [
+                make_row(f"event-{draw.getrandbits(96):x}", f"2024-02-{draw.randint(1, 29):02} {n % 24:02}:00:00",
+                         customer_id=f"customer-{draw.randint(1, count // 3)}", order_id=f"order-{n // 2}",
+                         amount="broken" if n % 100 == 0 else f"{n % 977}.25")
+                for n in range(start, start + slice_records)
+            ]
+    def returning(self, month):
+        yield from (f"customer-{n}" for n in range(count // 6))
+
+class Letters(MemoryLetters):
+    def add(self, tenant, month, bad):
+        self.sizes.append(len(bad))
+
+objects, letters = LocalObjectStore(folder), Letters()
+result = process_month("acme", "2024-02", Source(), objects, letters, check_held=refuse_nothing, last=None)
+assert (result.processed_records, result.failed_records) == (count - count // 100, count // 100), result
+assert sum(letters.sizes) == count // 100
+month_kib = peak_kib()
+customers = build_customers("acme", objects)
+assert customers.customers == result.customers
+print(month_kib, peak_kib())
+"""
+
+ROOM_KIB = 64 * 1024
+"""What fills up before memory is flat: 8 MiB for each sort, row groups of columns, and what an allocator keeps. 300,000
+events as Python values take 106 MiB more."""
+
+
+def measure(count: int, folder: Path) -> list[int]:
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(count), str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return [int(word) for word in done.stdout.split()]
+
+
+@pytest.mark.slow
+def test_ten_times_the_events_take_the_same_memory(tmp_path: Path):
+    small, large = measure(30_000, tmp_path / "small"), measure(300_000, tmp_path / "large")
+    print(f"peak KiB: month {small[0]} and {large[0]}, customers {small[1]} and {large[1]}")
+    assert large[0] - small[0] < ROOM_KIB
+    assert large[1] - small[1] < ROOM_KIB

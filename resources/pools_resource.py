@@ -5,8 +5,10 @@ somebody has set stays: the table fills in what is missing.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import dagster as dg
+from sqlalchemy.exc import IntegrityError
 
 from resources.caps import Cap
 
@@ -18,5 +20,6 @@ def sync_pools(instance: dg.DagsterInstance, caps: Iterable[Cap]) -> list[str]:
     known = {limit.name for limit in instance.event_log_storage.get_pool_limits()}
     missing = [cap for cap in caps if cap.name not in known]
     for cap in missing:
-        instance.event_log_storage.set_concurrency_slots(cap.name, cap.pool_limit)
+        with suppress(IntegrityError):  # another process has just set it
+            instance.event_log_storage.set_concurrency_slots(cap.name, cap.pool_limit)
     return [cap.name for cap in missing]

@@ -5,7 +5,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-COMMANDS = {"igdb": "sandbox.igdb.command"}
+COMMANDS = {
+    "igdb": "sandbox.igdb.command",
+    "tags": "sandbox.tags.command",
+    "tenants": "sandbox.tenants.command",
+}
 """First word of the command line -> module with `main(arguments) -> exit status`; imported only when asked for."""
 
 

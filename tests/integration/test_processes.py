@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from platform_assets.core.clock import SystemClock
-from platform_assets.core.engine import RunPolicy, run_units
+from platform_assets.core.engine import run_units
 from platform_assets.core.processes import in_processes
 from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.units import Report, Scope, Unit
 from tests.fakes.memory_ledger import MemoryLedger
 

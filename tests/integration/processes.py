@@ -1,0 +1,58 @@
+"""Looking at processes that a test has started directly or not."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tests.architecture.source_tree import ROOT
+
+PATIENCE_SECONDS = 20.0
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended. One that nobody has reaped yet has."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return Path("/proc/self").exists()
+
+
+def wait_until(check: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def wait_until_gone(pids: Iterable[int], seconds: float = PATIENCE_SECONDS) -> None:
+    pids = list(pids)
+    wait_until(lambda: all(map(is_gone, pids)), f"the end of {pids}", seconds)
+
+
+def python_path() -> dict[str, str]:
+    """Variables with which a program of this tree runs from any folder."""
+    return {"PYTHONPATH": str(ROOT)}
+
+
+def list_children(pid: int) -> list[int]:
+    """The processes that a process has started and that live."""
+    with subprocess.Popen(
+        ["ps", "-A", "-o", "pid=,ppid=,state="], stdout=subprocess.PIPE, text=True
+    ) as ps:
+        listed, _ = ps.communicate()
+    return [
+        int(child)
+        for child, parent, state in map(str.split, listed.splitlines())
+        if parent == str(pid) and state[0] not in "ZX" and child != str(ps.pid)
+    ]
+
+
+def list_family(pid: int) -> list[int]:
+    """The process, its children, theirs, and so on."""
+    return [pid, *(each for child in list_children(pid) for each in list_family(child))]

@@ -1,0 +1,98 @@
+# pyright: standard
+"""The assets of the tags pipeline: the dictionary, and four tables per shard of a tenant-source from one job of tasks.
+
+What is done to a table is in `table_work.py`, how shards become a job in `shard_run.py`.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from platform_assets.glue import explained_failures
+from platform_assets.partitions import TAG_SHARDS
+from platform_assets.services import Services
+from platform_assets.tags.glue import (
+    CHECKS,
+    CONVERTED,
+    DICTIONARY,
+    PREPARED,
+    SUMMARY,
+    TAGGED,
+    dictionary_metadata,
+    partition_cells,
+    process_shards,
+)
+
+GROUP = "tags"
+OWNERS = ["team:data-platform"]
+
+
+@dg.asset(
+    key=DICTIONARY,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"json"},
+    description="The tag dictionary, checked and stored under its version. A new version makes tagged shards stale.",
+)
+def dictionary(services: dg.ResourceParam[Services]) -> dg.MaterializeResult:
+    """One version."""
+    with explained_failures():
+        published = services.publish_dictionary()
+    return dg.MaterializeResult(
+        metadata=dictionary_metadata(published), data_version=dg.DataVersion(published.version)
+    )
+
+
+def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str) -> dg.AssetSpec:
+    # Skippable: each whole shard is told by itself, and what Dagster adds at the end of a step would be all of them.
+    return dg.AssetSpec(
+        key,
+        deps=deps,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"parquet"},
+        skippable=True,
+        description=description,
+    )
+
+
+@dg.multi_asset(
+    name="process_tag_shards",  # `tags` is the job: Dagster loads no two nodes of one name
+    specs=[
+        _spec(
+            CONVERTED,
+            [],
+            "Raw tables in canonical columns, personal data masked. Rows that cannot be read are dead letters.",
+        ),
+        _spec(
+            PREPARED,
+            [CONVERTED],
+            "Clean text of each row, its sentences and its tokens, with places in the text as it came.",
+        ),
+        _spec(
+            TAGGED,
+            [PREPARED, DICTIONARY],
+            "Every term of the dictionary that was found, with its places in the original text.",
+        ),
+        _spec(SUMMARY, [TAGGED], "Mentions of each tag and rows that have it, by month."),
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=key, description=check.__doc__, partitions_def=TAG_SHARDS)
+        for name, (key, check) in CHECKS.items()
+    ],
+    partitions_def=TAG_SHARDS,
+    # One job for many shards: a run starts one job with a task per shard.
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def tag_shards(
+    context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
+) -> Iterator[dg.Output[None]]:
+    """One or many shards."""
+    with explained_failures():
+        process_shards(context, services, partition_cells(context))
+    # Each shard was told when it was whole, and its checks with it; Dagster asks for an output of each check besides.
+    for name in context.assets_def.check_specs_by_output_name:
+        yield dg.Output(None, name)
+
+
+ASSETS = [dictionary, tag_shards]

@@ -1,0 +1,262 @@
+# pyright: standard
+"""Between the tags domain and Dagster: a run over shards tells each whole one, then fails with a list if it must.
+
+No decisions about data.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._core.definitions.data_version import (
+    DATA_VERSION_TAG,
+    extract_data_version_from_entry,
+)
+
+from platform_assets.core.errors import PermanentError
+from platform_assets.core.findings import Finding
+from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, check_severity
+from platform_assets.services import Services
+from platform_assets.tags.keys import TenantSource, check_shard, read_tenant_source
+from platform_assets.tags.publishing import PublishedDictionary
+from platform_assets.tags.quality import (
+    NO_PERSONAL_DATA,
+    ROWS_KEPT,
+    TAG_RATE,
+    check_personal,
+    check_rows,
+    check_tag_rate,
+)
+from platform_assets.tags.shard_result import ShardResult, TableResult, TableState
+from platform_assets.tags.shard_run import JobProgress, ShardOutcome
+from resources.materializations_resource import tell_materializations
+
+DICTIONARY = dg.AssetKey(["tags", "dictionary"])
+CONVERTED = dg.AssetKey(["tags", "converted"])
+PREPARED = dg.AssetKey(["tags", "prepared"])
+TAGGED = dg.AssetKey(["tags", "tagged"])
+SUMMARY = dg.AssetKey(["tags", "tag_summary"])
+SHARD_KEYS = (CONVERTED, PREPARED, TAGGED, SUMMARY)
+
+CHECKS: Mapping[str, tuple[dg.AssetKey, Callable[[Sequence[TableResult]], Finding]]] = {
+    ROWS_KEPT: (CONVERTED, check_rows),
+    NO_PERSONAL_DATA: (PREPARED, check_personal),
+    TAG_RATE: (TAGGED, check_tag_rate),
+}
+"""Of which asset each check is."""
+
+Cells = Mapping[TenantSource, Sequence[str]]
+"""Shards of each tenant-source."""
+
+
+def read_cells(keys: Iterable[str]) -> Cells:
+    """Partition keys such as `07|acme:review`, checked before anything is done.
+
+    Raises:
+        PermanentError: kinds `bad_partition`, `bad_shard`, `bad_tenant_source`.
+    """
+    cells: dict[TenantSource, list[str]] = defaultdict(list)
+    for key in keys:
+        shard, separator, place = str(key).partition("|")
+        if not separator:
+            raise PermanentError(
+                f"partition {key!r}: write a shard and a tenant-source, such as 07|acme:review",
+                kind="bad_partition",
+            )
+        cells[read_tenant_source(place)].append(check_shard(shard))
+    return cells
+
+
+def name_cell(shard: str, place: TenantSource) -> str:
+    """The partition key of a shard."""
+    return f"{shard}|{place.key}"
+
+
+def partition_cells(context: dg.AssetExecutionContext) -> Cells:
+    """The shards of a run of the assets: one partition, or a range.
+
+    Raises:
+        PermanentError: kinds `bad_partition`, `bad_shard`, `bad_tenant_source`.
+    """
+    if context.has_partition_key:
+        return read_cells([context.partition_key])
+    return read_cells(context.partition_keys)
+
+
+def process_shards(context: dg.AssetExecutionContext, services: Services, cells: Cells) -> None:
+    """Runs shards, a job for each tenant-source, and tells Dagster of each one as soon as it is whole.
+
+    Raises:
+        PlatformError: A job could not be planned or run; what was finished has been told.
+        dg.Failure: Some shards are not whole.
+    """
+    dictionary = services.publish_dictionary()
+    tell_dictionary(context, dictionary)
+    ends: dict[str, ShardOutcome] = {}
+    for number, (place, shards) in enumerate(cells.items()):
+        job_id = f"{context.run.run_id}-{number}"
+        job = Background(partial(services.run_shards, job_id, place, shards, dictionary.version))
+        progress = _Progress(context.log, place)
+        for told in job.follow():
+            if isinstance(told, JobProgress):
+                progress.tell(told)
+                continue
+            cell = name_cell(told.shard, place)
+            ends[cell] = told
+            if told.reason is None and told.result is not None:
+                _tell_shard(context, cell, told.result, dictionary.version)
+            else:
+                context.log.warning("%s: %s", cell, told.reason)
+    _fail_unfinished(cells, ends)
+
+
+def tell_dictionary(context: dg.AssetExecutionContext, dictionary: PublishedDictionary) -> None:
+    """Materializes a version of the dictionary that Dagster does not know yet: what was made with another is stale."""
+    known = context.instance.get_latest_materialization_event(DICTIONARY)
+    version = extract_data_version_from_entry(known) if known else None
+    if version is None or version.value != dictionary.version:
+        context.log_event(
+            dg.AssetMaterialization(
+                DICTIONARY,
+                metadata=dictionary_metadata(dictionary),
+                tags={DATA_VERSION_TAG: dictionary.version},
+            )
+        )
+
+
+def dictionary_metadata(dictionary: PublishedDictionary) -> dict[str, Any]:
+    """Numbers of a version of the dictionary."""
+    metadata: dict[str, Any] = {
+        "version": dictionary.version,
+        "source": dictionary.source,
+        "tags": dictionary.tags,
+        "terms": dictionary.terms,
+    }
+    if dictionary.notes:
+        metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {note}" for note in dictionary.notes))
+    return metadata
+
+
+def _tell_shard(
+    context: dg.AssetExecutionContext, cell: str, result: ShardResult, version: str
+) -> None:
+    tables = result.tables
+    numbers: dict[str, Any] = {
+        "tables": len(tables),
+        "tables_done_before": sum(table.state is TableState.SKIPPED for table in tables),
+        "dagster/partition_row_count": sum(table.rows for table in tables),
+        "seconds": round(sum(table.seconds for table in tables), 3),
+    }
+    letters = sum(table.dead_letters for table in tables)
+    mentions = sum(table.mentions for table in tables)
+    made_with = {"dictionary_version": version}
+    extra: Mapping[dg.AssetKey, dict[str, Any]] = {
+        CONVERTED: {"dead_letters": letters},
+        PREPARED: {},
+        TAGGED: {"mentions": mentions, **made_with},
+        SUMMARY: {"mentions": mentions, **made_with},
+    }
+    tell_materializations(
+        context,
+        [
+            dg.AssetMaterialization(key, partition=cell, metadata={**numbers, **extra[key]})
+            for key in SHARD_KEYS
+        ],
+    )
+    _tell_checks(context, cell, result)
+
+
+def _tell_checks(context: dg.AssetExecutionContext, cell: str, result: ShardResult) -> None:
+    """A check per shard, beside its materialization: a result of the whole run would hide which shard it is about."""
+    for name, (key, check) in CHECKS.items():
+        told = context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[cell]), limit=1
+        ).records[0]
+        finding = check(result.tables)
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=name,
+            passed=finding.passed,
+            severity=check_severity(finding),
+            description=finding.text,
+            metadata=finding.numbers,
+            partition=cell,
+            target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+                run_id=told.run_id, storage_id=told.storage_id, timestamp=told.timestamp
+            ),
+        )
+        context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
+
+
+class _Progress:
+    """A line in the run's log now and then."""
+
+    def __init__(self, log: dg.DagsterLogManager, place: TenantSource) -> None:
+        self._log = log
+        self._place = place
+        self._told = 0.0
+
+    def tell(self, progress: JobProgress) -> None:
+        if progress.seconds - self._told < LOG_SECONDS:
+            return
+        self._told = progress.seconds
+        left = progress.left_seconds
+        self._log.info(
+            "%s: %d of %d tables done, %d failed, %d running, %.0f s, %s; slowest: %s",
+            self._place.key,
+            progress.done,
+            progress.total,
+            progress.failed,
+            len(progress.running),
+            progress.seconds,
+            "no estimate yet" if left is None else f"about {left:.0f} s left",
+            ", ".join(f"{table} {seconds:.1f} s" for table, seconds in progress.slowest) or "none",
+        )
+
+
+def _fail_unfinished(cells: Cells, ends: Mapping[str, ShardOutcome]) -> None:
+    """Raises a failure that lists the shards that are not whole, if there are any."""
+    wanted = [name_cell(shard, place) for place, shards in cells.items() for shard in shards]
+    reasons = dict(_list_unfinished(wanted, ends))
+    if not reasons:
+        return
+    more = len(reasons) - NAMED_FAILURES
+    named = [f"{cell}: {reason}" for cell, reason in list(reasons.items())[:NAMED_FAILURES]]
+    raise dg.Failure(
+        description=f"{len(reasons)} of {len(wanted)} shards are not whole; the others are complete. Re-executing this "
+        "run does only the tables that are not done.\n"
+        + "\n".join(named)
+        + (f"\n... and {more} more, see their result files" if more > 0 else ""),
+        metadata={
+            "shards": len(wanted),
+            "shards_failed": len(reasons),
+            "failed_shards": list(reasons),
+            "failed_tables": _list_failed_tables(ends),
+        },
+        allow_retries=False,
+    )
+
+
+def _list_unfinished(
+    wanted: Sequence[str], ends: Mapping[str, ShardOutcome]
+) -> Iterator[tuple[str, str]]:
+    for cell in wanted:
+        end = ends.get(cell)
+        if end is None:
+            yield cell, "its task did not end"
+        elif end.reason is not None:
+            yield cell, end.reason
+
+
+def _list_failed_tables(ends: Mapping[str, ShardOutcome]) -> list[str]:
+    return [
+        f"{cell.partition('|')[2]}/{table.table_id}"
+        for cell, end in ends.items()
+        if end.result is not None
+        for table in end.result.failed
+    ]

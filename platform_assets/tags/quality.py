@@ -1,0 +1,64 @@
+"""What is checked about the tables of a shard. Pure: values in, findings out."""
+
+from collections.abc import Sequence
+
+from platform_assets.core.findings import Finding
+from platform_assets.tags.shard_result import TableResult
+
+ROWS_KEPT = "rows_kept"
+NO_PERSONAL_DATA = "no_personal_data"
+TAG_RATE = "tag_rate"
+
+TAG_RATE_BOUNDS = (0.0005, 0.95)
+"""Share of rows with a tag. Wide on purpose: beyond it is a dictionary of something else, or one with a term that is in
+every text."""
+
+RATE_ROWS = 1000
+"""With fewer rows a share says nothing."""
+
+_NAMED = 5
+
+
+def check_rows(tables: Sequence[TableResult]) -> Finding:
+    """Every row that was converted reached the last step; the others of the raw table are dead letters."""
+    rows = sum(table.rows for table in tables)
+    letters = sum(table.dead_letters for table in tables)
+    lost = [table for table in tables if table.rows != table.rows_read]
+    text = f"{rows} rows and {letters} dead letters in {len(tables)} tables. "
+    named = ", ".join(
+        f"{table.table_id} {table.rows} -> {table.rows_read}" for table in lost[:_NAMED]
+    )
+    return Finding(
+        ROWS_KEPT,
+        not lost,
+        text + (f"Not all rows were tagged: {named}." if lost else "All rows were tagged."),
+        grave=True,
+        numbers={"rows": rows, "dead_letters": letters, "tables_with_losses": len(lost)},
+    )
+
+
+def check_personal(tables: Sequence[TableResult]) -> Finding:
+    """No phone number, e-mail address or resident registration number is left in a prepared text."""
+    texts = sum(table.personal for table in tables)
+    named = ", ".join(table.table_id for table in tables if table.personal)
+    return Finding(
+        NO_PERSONAL_DATA,
+        texts == 0,
+        f"Not masked in {texts} texts of {named}: a defect of masking." if texts else "All masked.",
+        grave=True,
+        numbers={"texts": texts},
+    )
+
+
+def check_tag_rate(tables: Sequence[TableResult]) -> Finding:
+    """The share of rows with a tag is one that a dictionary for these texts can have."""
+    rows = sum(table.rows_read for table in tables)
+    tagged = sum(table.rows_tagged for table in tables)
+    low, high = TAG_RATE_BOUNDS
+    rate = tagged / rows if rows else 0.0
+    return Finding(
+        TAG_RATE,
+        rows < RATE_ROWS or low <= rate <= high,
+        f"{tagged} of {rows} rows have a tag; expected are {low:.2%} to {high:.0%} of {RATE_ROWS} rows or more.",
+        numbers={"rows": rows, "rows_tagged": tagged, "rate": round(rate, 4)},
+    )

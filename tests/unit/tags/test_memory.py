@@ -1,0 +1,65 @@
+"""Memory stays flat: a table eight times as large takes no more of it. Measured in processes of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+PROGRAM = r"""
+import random, re, sys
+from pathlib import Path
+from platform_assets.tags.columns import TableOptions
+from platform_assets.tags.convert import ConvertResult, TablePlace, convert_table
+from platform_assets.tags.prep import PrepResult, prepare_table
+from platform_assets.tags.tokens import load_tokenizer
+
+def peak_kib():
+    # Not ru_maxrss, which begins with the peak of the process that started this one.
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+count, folder = int(sys.argv[1]), Path(sys.argv[2])
+draw = random.Random(7)
+raw, out, letters, prepared = (folder / name for name in ("raw.csv", "converted", "letters", "prepared"))
+with raw.open("w", encoding="utf-8") as file:
+    file.write("id,date,author,title,body\n")
+    for n in range(count):
+        date = "broken" if n % 100 == 0 else "2024-01-15 10:00"
+        words = (f"{draw.choice(('좋은', '영화', '감동'))}{draw.randint(1, 9)}" for _ in range(12))
+        body = f"<p>{' '.join(words)}.</p>\n<p>또 볼래요</p>"
+        file.write(f'{draw.getrandbits(80):x},{date},author {n % 5000},제목 {n},"{body}"\n')
+with raw.open("rb") as file:
+    result = convert_table(file, "raw.csv", TableOptions(), TablePlace("acme", "board", "big"), out, letters)
+assert result == ConvertResult(count - count // 100, count // 100), result
+converted_kib = peak_kib()
+assert prepare_table(out, prepared, load_tokenizer("plain")) == PrepResult(result.rows)
+print(converted_kib, peak_kib())
+"""
+
+ROOM_KIB = 48 * 1024
+"""What fills up before memory is flat: the cache of ids, row groups, what an allocator keeps. The tokens of 160,000
+rows take several times as much as Python values."""
+
+
+def measure(count: int, folder: Path) -> list[int]:
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(count), str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return [int(word) for word in done.stdout.split()]
+
+
+@pytest.mark.slow
+def test_eight_times_the_rows_take_the_same_memory(tmp_path: Path):
+    small, large = measure(20_000, tmp_path / "small"), measure(160_000, tmp_path / "large")
+    print(f"peak KiB: convert {small[0]} and {large[0]}, prep {small[1]} and {large[1]}")
+    assert large[0] - small[0] < ROOM_KIB
+    assert large[1] - small[1] < ROOM_KIB

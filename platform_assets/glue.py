@@ -4,16 +4,23 @@ Assets decode their key or config, call one function of their domain and return 
 needs around that call is here. No domain logic.
 """
 
+import asyncio
 import sys
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 import dagster as dg
 from tqdm import tqdm
 
 from platform_assets.core.errors import PlatformError, TransientError
+from platform_assets.core.findings import Finding
 from platform_assets.core.units import Progress, Report
+
+T = TypeVar("T")
 
 LOG_SECONDS = 15.0
 """Least time between two progress lines in the run's log: each costs about 14 ms on SQLite."""
@@ -74,27 +81,117 @@ def report_metadata(report: Report) -> dict[str, Any]:
     }
 
 
+def check_specs(key: dg.AssetKey, names: Sequence[str]) -> list[dg.AssetCheckSpec]:
+    """Specs of the checks that an asset reports itself; a grave failure stops what depends on it."""
+    return [dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names]
+
+
+def check_results(findings: Iterable[Finding]) -> list[dg.AssetCheckResult]:
+    """Findings as check results."""
+    return [
+        dg.AssetCheckResult(
+            passed=finding.passed,
+            check_name=finding.name,
+            severity=check_severity(finding),
+            description=finding.text,
+            metadata=finding.numbers,
+        )
+        for finding in findings
+    ]
+
+
+def check_severity(finding: Finding) -> dg.AssetCheckSeverity:
+    """A grave finding is an error, another one a warning."""
+    return dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN
+
+
+class ProgressLog:
+    """A line in the run's log now and then.
+
+    Args:
+        log: The run's log; use it from the step's own thread only.
+        what: Names the work.
+    """
+
+    def __init__(self, log: dg.DagsterLogManager, what: str) -> None:
+        self._log = log
+        self._what = what
+        self._told = 0.0
+
+    def tell(self, progress: Progress) -> None:
+        """Logs the progress, if it is time."""
+        if progress.seconds - self._told < LOG_SECONDS:
+            return
+        self._told = progress.seconds
+        self._log.info(
+            "%s: %d of %d units, %d failed, %d running, %.0f s",
+            self._what,
+            progress.done + progress.skipped,
+            progress.total,
+            progress.failed,
+            progress.running,
+            progress.seconds,
+        )
+
+
 @contextmanager
 def told_progress(log: dg.DagsterLogManager, what: str) -> Generator[Callable[[Progress], None]]:
-    """A progress function: a bar on a terminal, else a line in the run's log now and then."""
+    """A progress function: a bar on a terminal, and a line in the run's log now and then."""
     bar = tqdm(total=None, desc=what, unit="unit", disable=not sys.stderr.isatty(), leave=False)
-    told = 0.0
+    lines = ProgressLog(log, what)
 
     def tell(progress: Progress) -> None:
-        nonlocal told
         bar.total = progress.total
         bar.update(progress.done + progress.skipped - bar.n)
-        if progress.seconds - told >= LOG_SECONDS:
-            told = progress.seconds
-            log.info(
-                "%s: %d of %d units, %d failed, %d running, %.0f s",
-                what,
-                progress.done + progress.skipped,
-                progress.total,
-                progress.failed,
-                progress.running,
-                progress.seconds,
-            )
+        lines.tell(progress)
 
     with bar:
         yield tell
+
+
+class Background(Generic[T]):
+    """A coroutine in a thread of its own; what it tells comes out of `follow` in the step's own thread.
+
+    Everything that touches Dagster's event log happens there: two threads on one SQLite instance can block each other
+    for ever (dagster 1.13.27).
+
+    Args:
+        work: Makes the coroutine; its argument is the function that tells.
+    """
+
+    def __init__(self, work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> None:
+        self._work = work
+        self._told: SimpleQueue[T | None] = SimpleQueue()
+        self._ready = threading.Event()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="background")
+        self._future: Future[None] = self._pool.submit(lambda: asyncio.run(self._run()))
+        self._future.add_done_callback(lambda _: self._told.put(None))
+
+    def follow(self) -> Iterator[T]:
+        """What the work tells, until it ends. Left early (the run is terminated), the work is cancelled.
+
+        Raises:
+            BaseException: What the work ended with; of several errors that came together, the first.
+        """
+        try:
+            while (told := self._told.get()) is not None:
+                yield told
+        finally:
+            self._cancel()
+            self._pool.shutdown(wait=True)
+        try:
+            self._future.result()
+        except ExceptionGroup as group:
+            # Dagster would show "unhandled errors in a TaskGroup" and no more.
+            raise group.exceptions[0] from group
+
+    def _cancel(self) -> None:
+        self._ready.wait()
+        if not self._future.done():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.ensure_future(self._work(self._told.put))
+        self._ready.set()
+        await self._task

@@ -9,9 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from platform_assets.core.errors import PermanentError
-
-TIMEZONE = "Asia/Seoul"
-"""Timezone of every day and month in the platform."""
+from platform_assets.core.months import TIMEZONE
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone=TIMEZONE, end_offset=1)
 """Days up to and including today: what is collected today belongs to today."""
@@ -37,3 +35,25 @@ def read_day(context: dg.AssetExecutionContext, now: datetime) -> str:
             kind="bad_partition",
         )
     return key
+
+
+TENANTS = dg.DynamicPartitionsDefinition(name="tenants")
+"""The tenants of the state database; a sensor keeps the keys in step with it."""
+
+
+def tenant_months(first_month: str) -> dg.MultiPartitionsDefinition:
+    """Tenant x month, from `first_month` up to and including the current month. Keys read `2026-01|acme`."""
+    months = dg.MonthlyPartitionsDefinition(
+        start_date=first_month, fmt="%Y-%m", timezone=TIMEZONE, end_offset=1
+    )
+    return dg.MultiPartitionsDefinition({"month": months, "tenant": TENANTS})
+
+
+TENANT_SOURCES = dg.DynamicPartitionsDefinition(name="tenant_sources")
+"""Tenant-sources that have raw tables, such as `acme:review`; a sensor keeps the keys in step with the object store."""
+
+SHARDS = dg.StaticPartitionsDefinition([f"{number:02d}" for number in range(100)])
+"""Every number that a shard can have; a tenant-source with fewer shards has nothing to do for the others."""
+
+TAG_SHARDS = dg.MultiPartitionsDefinition({"shard": SHARDS, "tenant_source": TENANT_SOURCES})
+"""Shard x tenant-source. Keys read `07|acme:review`."""

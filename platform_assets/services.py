@@ -4,29 +4,68 @@ This is where adapters and domains meet: assets, the command line, the API and t
 it other settings. No logic of its own.
 """
 
-from collections.abc import AsyncGenerator
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
+from pathlib import Path
 
 from platform_assets.core.clock import Clock, SystemClock
-from platform_assets.core.engine import OnProgress, RunPolicy
+from platform_assets.core.engine import OnProgress
+from platform_assets.core.errors import PermanentError, RefusedError
+from platform_assets.core.jobs import JobRunner
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.run_policy import RunPolicy
 from platform_assets.games.collect import Collector
-from platform_assets.settings import Gear, Settings
+from platform_assets.settings import Gear, Settings, child_environment, source_secret
+from platform_assets.tags.keys import TenantSource
+from platform_assets.tags.manifest import WorkSettings
+from platform_assets.tags.publishing import PublishedDictionary, publish_dictionary
+from platform_assets.tags.runner_choices import RunnerChoices
+from platform_assets.tags.shard_run import JobProgress, ShardOutcome, run_shards
+from platform_assets.tenants.customers import CustomersResult, build_customers
+from platform_assets.tenants.cycle import Processor
+from platform_assets.tenants.decide import (
+    Decision,
+    Limits,
+    decide,
+    due_customers,
+    list_disabled,
+)
+from platform_assets.tenants.importing import ImportPlan, read_advertisers, read_advertisers_csv
+from platform_assets.tenants.outlook import look
+from resources.alerts import Alerts
 from resources.caps import Cap, find_cap, override_cap
+from resources.event_source import EventSources
 from resources.igdb import TwitchCredentials
 from resources.igdb_source import IgdbSource
 from resources.logs import open_log
 from resources.object_store import open_store
 from resources.objects.s3_client import S3Access
+from resources.runners.cloud_run_api import CloudRunApi
+from resources.runners.cloud_run_job import CloudRunJobRunner
+from resources.runners.cloud_run_replies import CloudRunPlace
+from resources.runners.http_service import HttpServicePolicy, HttpServiceRunner
+from resources.runners.local import LocalPolicy, LocalRunner
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase, open_state
+from resources.state.event_letters import SqlEventLetters
 from resources.state.ledger import SqlLedger
+from resources.state.notes import SqlNotes
+from resources.state.tenant_ledger import SqlTenantLedger
+from resources.state.tenant_months import SqlTenantMonths
+from resources.state.tenants import SqlTenants
 from resources.state.watermarks import SqlWatermarks
 
 SPARE_LANES = 2
 """Ranges read per open request: while one waits for a retry or is being landed, another keeps the slot busy."""
+
+HTTP_IN_FLIGHT = 20
+"""Tasks at a time that a service for tags is asked for: what such services were sized for."""
+
+TASK_COMMAND = (sys.executable, "-m", "platform_assets.tags.task")
 
 SKIP_LIMIT = 20
 """Failed pages after which a collection ends: the upstream is down, and the next run does the rest."""
@@ -115,6 +154,224 @@ class Services:
                 safety_margin_seconds=self.settings.games_safety_margin_seconds,
                 on_progress=on_progress,
             )
+
+    @cached_property
+    def tenants(self) -> SqlTenants:
+        """Tenants and their months."""
+        return SqlTenants(self.state)
+
+    @cached_property
+    def tenant_months(self) -> SqlTenantMonths:
+        """Questions about tenant-months, and changes outside a run."""
+        return SqlTenantMonths(self.state)
+
+    @cached_property
+    def notes(self) -> SqlNotes:
+        """What sensors write down for the REST API."""
+        return SqlNotes(self.state)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Tells people what they should know of."""
+        open_log(self.settings.log_path)
+        return Alerts(self.notes)
+
+    @cached_property
+    def sources(self) -> EventSources:
+        """Opens tenants' events."""
+        return EventSources(source_secret)
+
+    @cached_property
+    def month_processor(self) -> Processor:
+        """What the work of tenant-months needs."""
+        open_log(self.settings.log_path)
+        settings = self.settings
+        return Processor(
+            tenants=self.tenants,
+            sources=self.sources,
+            objects=self.objects,
+            letters=SqlEventLetters(self.state, settings.retention_days),
+            clock=self.clock,
+            policy=RunPolicy(
+                concurrency=settings.tenants_concurrency,
+                hold_limit=settings.tenants_concurrency,
+                unit_timeout_seconds=settings.tenants_month_timeout_minutes * 60,
+                retry=RetryPolicy(attempts=1),
+                lease_seconds=settings.unit_lease_seconds,
+            ),
+            slice_records=settings.tenants_slice_records,
+            chunk_records=settings.tenants_chunk_records,
+        )
+
+    def month_ledger(
+        self, cells: Sequence[str], run_id: str, *, skip: Collection[str], in_order: bool
+    ) -> SqlTenantLedger:
+        """The ledger over the cells of one run."""
+        return SqlTenantLedger(
+            self.state,
+            cells,
+            run_id=run_id,
+            limit=self.settings.tenants_in_flight,
+            stale_seconds=self.settings.tenants_stale_minutes * 60,
+            skip=skip,
+            in_order=in_order,
+        )
+
+    def decide_tenants(self, busy: Collection[str]) -> Decision:
+        """What of the tenants is due now, written down as the last decision; tenants disabled since are alerted of.
+
+        Args:
+            busy: Ids of the tenants that a queued or running run has in hand.
+        """
+        settings, now = self.settings, self.clock.now()
+        facts = look(
+            self.tenants, self.sources, busy, now=now, grace_days=settings.tenants_grace_days
+        )
+        limits = Limits(
+            settings.tenants_in_flight, settings.tenants_queued, settings.tenants_grace_days
+        )
+        decision = decide(facts, limits)
+        self.alerts.update("tenant_disabled", list_disabled(facts.tenants, facts.months))
+        self.notes.put(
+            "tenants/orchestrator",
+            {
+                "at": now.isoformat(),
+                "due": sum(verdict.due for verdict in decision.verdicts),
+                "handed": len(decision.lanes),
+                "waiting": len(decision.waiting),
+            },
+        )
+        return decision
+
+    def plan_import(self, place: str, table: str) -> ImportPlan:
+        """Which tenants a legacy table becomes.
+
+        Args:
+            place: A CSV file, or the SQLAlchemy URL of a database.
+            table: Table of that database.
+
+        Raises:
+            TransientError: The database does not answer.
+            PermanentError: The file or table cannot be read.
+        """
+        now, first_month = self.clock.now(), self.settings.tenants_first_month
+        if "://" in place:
+            rows = self.sources.read_table(place, table)
+            return read_advertisers(rows, now=now, first_month=first_month)
+        try:
+            text = Path(place).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PermanentError(
+                f"cannot read {place} as a CSV file in UTF-8: {error}", kind="bad_import"
+            ) from error
+        return read_advertisers_csv(text, now=now, first_month=first_month)
+
+    def due_customers(self, busy: Collection[str] = ()) -> list[str]:
+        """Tenants whose table of customers is older than their newest month, those that are busy left out."""
+        tenants, months = self.tenants.read_all()
+        return due_customers(tenants, months, busy)
+
+    def build_customers(self, tenant_id: str) -> CustomersResult:
+        """Builds the table of a tenant's customers and remembers when.
+
+        Raises:
+            PermanentError: kind `unknown_tenant`.
+        """
+        self.tenants.get(tenant_id)
+        began = self.clock.now()
+        result = build_customers(tenant_id, self.objects)
+        self.tenants.mark_customers(tenant_id, began)
+        return result
+
+    @cached_property
+    def runner_choices(self) -> RunnerChoices:
+        """Which runner does the tasks of which tenant."""
+        return RunnerChoices(self.notes, self.settings.tags_runner)
+
+    def publish_dictionary(self) -> PublishedDictionary:
+        """The tag dictionary as it is now, stored under its version."""
+        return publish_dictionary(self.objects)
+
+    async def run_shards(
+        self,
+        job_id: str,
+        place: TenantSource,
+        shards: Sequence[str],
+        dictionary_version: str,
+        tell: Callable[[ShardOutcome | JobProgress], None],
+    ) -> None:
+        """Runs shards of a tenant-source as one job, on the tenant's runner.
+
+        Args:
+            job_id: Names the job.
+            place: The tenant-source.
+            shards: Which shards.
+            dictionary_version: From `publish_dictionary`.
+            tell: Called in the event loop with each shard that ended, and how the job is doing.
+        """
+        settings = self.settings
+        await run_shards(
+            job_id,
+            place,
+            shards,
+            objects=self.objects,
+            runner=self.tags_runner(place.tenant_id),
+            work=WorkSettings(
+                dictionary_version=dictionary_version,
+                table_timeout_seconds=settings.tags_table_timeout_seconds,
+                tokenizer=settings.tags_tokenizer,
+            ),
+            on_shard=tell,
+            on_progress=tell,
+            count=settings.tags_shards,
+        )
+
+    def tags_runner(self, tenant_id: str) -> JobRunner:
+        """What runs the tasks of a tenant.
+
+        Raises:
+            RefusedError: It is not configured.
+        """
+        settings = self.settings
+        match self.runner_choices.find(tenant_id):
+            case "cloud_run_job":
+                return CloudRunJobRunner(CloudRunApi(self._cloud_run_place, clock=self.clock))
+            case "http_service":
+                policy = HttpServicePolicy(settings.tags_parallelism or HTTP_IN_FLIGHT)
+                token = settings.tags_service_token.get_secret_value() or None
+                return HttpServiceRunner(settings.tags_service_url, token, policy, clock=self.clock)
+            case _:
+                cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+                processes = settings.tags_parallelism or cores or os.cpu_count() or 1
+                return LocalRunner(TASK_COMMAND, self._task_environment, LocalPolicy(processes))
+
+    @property
+    def _cloud_run_place(self) -> CloudRunPlace:
+        settings = self.settings
+        if not settings.cloud_run_project:
+            raise RefusedError(
+                "there is no Cloud Run project: set SLUICE_CLOUD_RUN_PROJECT, or move the tenant to another runner",
+                kind="bad_setting",
+            )
+        return CloudRunPlace(
+            settings.cloud_run_project,
+            settings.cloud_run_region,
+            settings.cloud_run_job,
+            settings.cloud_run_api_url,
+        )
+
+    @property
+    def _task_environment(self) -> dict[str, str]:
+        """Of a task on this machine: the store is the one of these settings, wherever they came from."""
+        settings = self.settings
+        variables = {
+            "SLUICE_HOME": str(settings.home),
+            "SLUICE_OBJECTS_URL": settings.object_store_url,
+            "SLUICE_LOG_FILE": str(settings.log_path),
+        }
+        if settings.s3_endpoint_url:
+            variables["SLUICE_S3_ENDPOINT_URL"] = settings.s3_endpoint_url
+        return child_environment(variables)
 
     def _igdb_lanes(self, queries_per_request: int) -> int:
         """Ranges read at the same time; as many more as a request carries when queries are packed."""

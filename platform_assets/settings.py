@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -88,6 +88,104 @@ class Settings(BaseSettings):
         default=300,
         description="How far an incremental collection reaches back behind the watermark.",
     )
+    tenants_first_month: str = Field(
+        default="2024-01",
+        pattern="^[12][0-9]{3}-(0[1-9]|1[0-2])$",
+        description="First month (`YYYY-MM`) that tenants can be processed for: where month partitions begin.",
+    )
+    tenants_in_flight: Annotated[int, Field(gt=0)] = Field(
+        default=20, description="Tenant-months that are processed at the same time, over all runs."
+    )
+    tenants_queued: Annotated[int, Field(ge=0)] = Field(
+        default=100,
+        description="Tenants that the orchestrator hands to runs beyond those in flight; the rest waits for a tick.",
+    )
+    tenants_concurrency: Annotated[int, Field(gt=0)] = Field(
+        default=5, description="Tenant-months that one run processes at the same time."
+    )
+    tenants_slice: Annotated[int, Field(gt=0)] = Field(
+        default=20, description="Tenants that the orchestrator hands to one run."
+    )
+    tenants_slice_records: Annotated[int, Field(gt=0, le=1000)] = Field(
+        default=1000, description="Most events per read from a tenant's source."
+    )
+    tenants_chunk_records: Annotated[int, Field(gt=0)] = Field(
+        default=50, description="Events per write while a month is processed."
+    )
+    tenants_grace_days: Annotated[int, Field(ge=0)] = Field(
+        default=3, description="Days after its end that a month stays open for late events."
+    )
+    tenants_stale_minutes: Annotated[float, Field(gt=0)] = Field(
+        default=30.0,
+        description="Minutes without a heartbeat after which a running tenant-month counts as failed.",
+    )
+    tenants_month_timeout_minutes: Annotated[float, Field(gt=0)] = Field(
+        default=120.0, description="Minutes that one attempt at a tenant-month may take."
+    )
+    tenants_orchestrator_seconds: Annotated[int, Field(ge=5)] = Field(
+        default=300, description="Seconds between two ticks of the tenants' orchestrator."
+    )
+    tenants_stale_check_seconds: Annotated[int, Field(ge=5)] = Field(
+        default=600, description="Seconds between two looks for stale tenant-months."
+    )
+
+    tags_runner: Literal["local", "cloud_run_job", "http_service"] = Field(
+        default="local",
+        description="What runs the tasks of tenants that were given no runner of their own.",
+    )
+    tags_parallelism: Annotated[int, Field(gt=0)] | None = Field(
+        default=None,
+        description="Tasks at the same time: cores of the machine (local) or 20 (http_service) if not set; a Cloud Run "
+        "job has it in its definition.",
+    )
+    tags_shards: Annotated[int, Field(gt=0, le=100)] = Field(
+        default=100, description="Shards of a tenant-source that is planned for the first time."
+    )
+    tags_table_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=900.0, description="Seconds that one try of a table may take."
+    )
+    tags_tokenizer: Literal["plain", "kiwi"] = Field(
+        default="plain", description="How words are found; `kiwi` needs the extra `korean`."
+    )
+    tags_sources_seconds: Annotated[int, Field(ge=5)] = Field(
+        default=60,
+        description="Seconds between two looks for new tenant-sources among the raw tables.",
+    )
+    tags_service_url: str = Field(
+        default="http://127.0.0.1:8090",
+        description="Where the service of the runner http_service listens, and where it is called.",
+    )
+    tags_service_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token of that service; empty: none is asked for."
+    )
+    cloud_run_project: str = Field(default="", description="Project of the Cloud Run job.")
+    cloud_run_region: str = Field(
+        default="asia-northeast3", description="Region of the Cloud Run job."
+    )
+    cloud_run_job: str = Field(default="sluice-tags", description="Name of the Cloud Run job.")
+    cloud_run_api_url: str | None = Field(
+        default=None, description="Another endpoint of Cloud Run's API, such as an emulator."
+    )
+
+    api_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Where the REST API listens, and where its clients look.",
+    )
+    api_tokens: SecretStr = Field(
+        default=SecretStr(""),
+        description="Tokens of the REST API: `name:role:sha256`, separated by commas; the role is `read` or `operate`. "
+        "`python -m api token NAME ROLE` makes one.",
+    )
+    api_open_reads: bool = Field(
+        default=False, description="Whether reading over the REST API needs no token."
+    )
+    api_requests_per_minute: Annotated[int, Field(gt=0)] = Field(
+        default=6000, description="Requests per minute that the REST API takes from one client."
+    )
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000",
+        description="Dagster's webserver, which the REST API starts runs through.",
+    )
     unit_lease_seconds: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="How long a lease on a unit lasts without a heartbeat."
     )
@@ -135,6 +233,22 @@ def load_settings() -> Settings:
 def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that this one starts: its own, with `variables` on top."""
     return {**os.environ, **variables}
+
+
+def task_environment() -> dict[str, str]:
+    """How a task of a job is told who it is, as far as it is: `index`, `count`, `attempt`, `manifest`.
+
+    The names of the first three are Cloud Run's: cloud.google.com/run/docs/container-contract#jobs-env-vars.
+    """
+    names = ("INDEX", "COUNT", "ATTEMPT")
+    variables = {name.lower(): os.environ.get(f"CLOUD_RUN_TASK_{name}") for name in names}
+    variables["manifest"] = os.environ.get("SLUICE_TAGS_MANIFEST")
+    return {name: value for name, value in variables.items() if value}
+
+
+def source_secret(name: str) -> str | None:
+    """What `${NAME}` in the URL of a tenant's source stands for: the variable SLUICE_SOURCE_<NAME>; None if not set."""
+    return os.environ.get(f"SLUICE_SOURCE_{name}")
 
 
 def dagster_home() -> Path | None:

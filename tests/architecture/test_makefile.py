@@ -33,6 +33,7 @@ def test_make_alone_lists_the_targets(project: Path) -> None:
         "setup",
         "demo",
         "dev",
+        "api",
         "test",
         "lint",
         "fmt",
@@ -104,6 +105,12 @@ def test_env_exports_the_homes_of_dagster_and_sluice(project: Path) -> None:
         "DAGSTER_HOME": str(project / HOME),
         "SLUICE_HOME": str(project / ".sluice"),
     }
+
+
+def test_dev_starts_the_api_beside_dagster_and_points_it_there(project: Path) -> None:
+    planned = make(project, "-n", "dev", "PORT=3100").stdout
+    assert "python -m api &" in planned
+    assert "SLUICE_DAGSTER_URL=http://127.0.0.1:3100" in planned
 
 
 def test_dev_takes_its_home_from_the_env_file_and_with_demo_from_the_demo(project: Path) -> None:

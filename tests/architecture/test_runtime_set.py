@@ -48,7 +48,7 @@ def load_without_extras(module: str) -> subprocess.CompletedProcess[str]:
     "module",
     [
         "platform_assets.definitions",
-        "platform_assets.demo",
+        "platform_assets.demo.__main__",
         "sandbox.__main__",
         "migrations.__main__",
     ],

@@ -75,6 +75,35 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         igdb_mode="sequential",
         games_schedule_hour="23",
         games_safety_margin_seconds="0",
+        tenants_first_month="2020-02",
+        tenants_in_flight="7",
+        tenants_queued="0",
+        tenants_concurrency="3",
+        tenants_slice="4",
+        tenants_slice_records="999",
+        tenants_chunk_records="10",
+        tenants_grace_days="0",
+        tenants_stale_minutes="0.5",
+        tenants_month_timeout_minutes="1.5",
+        tenants_orchestrator_seconds="5",
+        tenants_stale_check_seconds="6",
+        tags_runner="http_service",
+        tags_parallelism="9",
+        tags_shards="50",
+        tags_table_timeout_seconds="60",
+        tags_tokenizer="kiwi",
+        tags_sources_seconds="5",
+        tags_service_url="http://127.0.0.1:2345",
+        tags_service_token=SECRET,
+        cloud_run_project="project",
+        cloud_run_region="europe-west1",
+        cloud_run_job="tagging",
+        cloud_run_api_url="http://127.0.0.1:3456",
+        api_url="http://127.0.0.1:1234",
+        api_tokens=f"ops:operate:{SECRET}",
+        api_open_reads="true",
+        api_requests_per_minute="60",
+        dagster_url="http://127.0.0.1:4321",
         unit_lease_seconds="2.5",
         retention_days="30",
     )
@@ -87,6 +116,13 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert (settings.igdb_requests_per_second, settings.igdb_open_requests) == (3.5, 7)
     assert (settings.igdb_multiquery, settings.igdb_mode) == (Gear.OFF, "sequential")
     assert (settings.games_schedule_hour, settings.unit_lease_seconds) == (23, 2.5)
+    assert (settings.tenants_first_month, settings.tenants_queued) == ("2020-02", 0)
+    assert (settings.tenants_in_flight, settings.tenants_stale_minutes) == (7, 0.5)
+    assert (settings.tags_runner, settings.tags_parallelism) == ("http_service", 9)
+    assert settings.tags_service_token.get_secret_value() == SECRET
+    assert (settings.cloud_run_job, settings.cloud_run_region) == ("tagging", "europe-west1")
+    assert settings.api_tokens.get_secret_value() == f"ops:operate:{SECRET}"
+    assert (settings.api_open_reads, settings.dagster_url) == (True, "http://127.0.0.1:4321")
     assert set(Settings.model_fields) == settings.model_fields_set, "the test sets every variable"
 
 
@@ -108,6 +144,17 @@ def test_all_bad_values_are_named_in_one_refusal(monkeypatch: pytest.MonkeyPatch
         "igdb_mode": "parallel",
         "games_schedule_hour": "24",
         "games_safety_margin_seconds": "-1",
+        "tenants_first_month": "2024-13",
+        "tenants_in_flight": "0",
+        "tenants_slice_records": "1001",
+        "tenants_stale_minutes": "0",
+        "tenants_orchestrator_seconds": "4",
+        "tags_runner": "kubernetes",
+        "tags_parallelism": "0",
+        "tags_shards": "101",
+        "tags_tokenizer": "mecab",
+        "tags_sources_seconds": "4",
+        "api_requests_per_minute": "0",
         "unit_lease_seconds": "nan",
         "retention_days": "0",
     }

@@ -1,0 +1,34 @@
+"""Dagster as the API needs it: the interface that handlers and their tests agree on."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from resources.orchestration_resource import PartitionChanges, RunInHand
+
+
+class RunDesk(Protocol):
+    """Launches runs and tells of them; `Orchestration` of `resources/orchestration_resource.py` is the real one.
+
+    All methods block and raise TransientError while Dagster does not answer.
+    """
+
+    def check_ready(self) -> None:
+        """Does nothing if a run can be launched now."""
+        ...
+
+    def launch_cycle(self, cells: Sequence[str], tags: Mapping[str, str]) -> str:
+        """Starts a run over the cells; its id."""
+        ...
+
+    def runs_in_hand(self) -> list[RunInHand]:
+        """Queued and running runs of tenant-months."""
+        ...
+
+    def sync_partitions(self, tenant_ids: Collection[str]) -> PartitionChanges:
+        """Makes the tenants the partitions."""
+        ...
+
+    def daemon_heartbeats(self) -> Mapping[str, datetime | None]:
+        """Daemon -> its last sign of life."""
+        ...

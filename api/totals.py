@@ -1,0 +1,92 @@
+"""The platform at a glance: totals of tenants, months, runs and caps, and the orchestrator's last tick. Only reads."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from api.run_desk import RunDesk
+from api.schemas import (
+    CapUsageOut,
+    LastTickOut,
+    MonthCountsOut,
+    RunCountsOut,
+    StatusOut,
+    TenantCountsOut,
+    UsageOut,
+)
+from platform_assets.core.units import JsonObject
+from platform_assets.services import Services
+from platform_assets.tenants.tenant import TenantType
+from resources.cap_state import CapState, load_state
+from resources.caps import CAPS, Cap
+from resources.orchestration_resource import RunInHand
+from resources.state.cap_states import SqlCapStates
+from resources.state.tenants import SqlTenants, TenantFilter
+
+TICK_NOTE = "tenants/orchestrator"
+"""The note in which the orchestrator leaves its last decision."""
+
+
+def read_status(services: Services, runs: RunDesk) -> StatusOut:
+    """The totals now."""
+    now = services.clock.now()
+    months = MonthCountsOut.model_validate(
+        {status.value: n for status, n in services.tenant_months.count_by_status().items()}
+    )
+    return StatusOut(
+        at=now,
+        months=months,
+        tenants=_count_tenants(services.tenants),
+        runs=_count_runs(runs.runs_in_hand()),
+        months_in_flight=UsageOut(used=months.RUNNING, limit=services.settings.tenants_in_flight),
+        caps=list(_read_caps(services, now)),
+        last_tick=_read_tick(services.notes.get(TICK_NOTE), now),
+    )
+
+
+def _count_tenants(tenants: SqlTenants) -> TenantCountsOut:
+    total = tenants.count(TenantFilter())
+    active = tenants.count(TenantFilter(active=True))
+    new = tenants.count(TenantFilter(tenant_type=TenantType.NEW))
+    return TenantCountsOut(
+        total=total, active=active, disabled=total - active, new=new, existing=total - new
+    )
+
+
+def _count_runs(runs: Sequence[RunInHand]) -> RunCountsOut:
+    queued = sum(run.status == "queued" for run in runs)
+    return RunCountsOut(running=len(runs) - queued, queued=queued)
+
+
+def _read_caps(services: Services, now: datetime) -> Iterator[CapUsageOut]:
+    """The caps that were used at least once."""
+    states = SqlCapStates(services.state)
+    for cap in CAPS.values():
+        known = services.igdb_cap if cap.name == services.igdb_cap.name else cap
+        if (stored := states.read(cap.name)) is not None:
+            yield _describe_cap(known, load_state(stored), now)
+
+
+def _describe_cap(cap: Cap, state: CapState, now: datetime) -> CapUsageOut:
+    moment = now.timestamp()
+    held = sum(grant.until > moment for grant in state.open.values())
+    paused = state.paused_until > moment
+    return CapUsageOut(
+        name=cap.name,
+        open_requests=UsageOut(used=held, limit=cap.in_flight),
+        used_today=None if cap.per_day is None else state.used,
+        per_day=cap.per_day,
+        paused_until=datetime.fromtimestamp(state.paused_until, UTC) if paused else None,
+    )
+
+
+def _read_tick(note: tuple[JsonObject, datetime] | None, now: datetime) -> LastTickOut | None:
+    if note is None:
+        return None
+    value, at = note
+    return LastTickOut(
+        at=at,
+        age_seconds=round((now - at).total_seconds(), 1),
+        due=value.get("due"),
+        handed=value.get("handed"),
+        waiting=value.get("waiting"),
+    )

@@ -28,7 +28,7 @@ DEMO_HOME := $(CURDIR)/.sluice/demo
 # Test workers: the cores, at most 8 (a container may see all cores of its host; a worker takes about 200 MB).
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); [ "$$n" -le 8 ] || n=8; echo "$$n")
 # Benchmarks that take minutes: they run by name only.
-LONG_BENCHES := collector caps
+LONG_BENCHES := collector caps tenants
 # Parts of others, started by them.
 BENCH_PARTS := caps_worker strict_server
 BENCHES = $(filter-out $(LONG_BENCHES) $(BENCH_PARTS), $(patsubst benchmarks/%.py,%,$(shell grep -l '__main__' benchmarks/*.py)))
@@ -40,9 +40,15 @@ demo: $(VENV)/.runtime home ## The whole platform against local upstreams, in un
 	@$(BIN)/python -m platform_assets.demo
 
 .PHONY: dev
-dev: $(VENV)/.ui home ## Dagster's UI and daemon on 127.0.0.1 (PORT=3000; DEMO=1 shows what `make demo` made)
-	@$(if $(DEMO),DAGSTER_HOME=$(DEMO_HOME)/dagster_home SLUICE_HOME=$(DEMO_HOME)) \
+dev: $(VENV)/.ui home ## Dagster's UI and daemon and the REST API on 127.0.0.1 (PORT=3000; DEMO=1: of `make demo`)
+	@export $(if $(DEMO),DAGSTER_HOME=$(DEMO_HOME)/dagster_home SLUICE_HOME=$(DEMO_HOME)) \
+	  SLUICE_DAGSTER_URL=http://127.0.0.1:$(PORT) SLUICE_API_OPEN_READS=$${SLUICE_API_OPEN_READS:-true}; \
+	  $(BIN)/python -m api & api=$$!; trap 'kill $$api' EXIT; \
 	  $(if $(DEMO),$(subst -u DAGSTER_HOME,,$(DEV)),$(DEV)) -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+.PHONY: api
+api: $(VENV)/.ui home ## The REST API alone (SLUICE_API_URL); it starts runs through the webserver at SLUICE_DAGSTER_URL
+	@$(BIN)/python -m api
 
 .PHONY: env
 env: home ## Print what lets `dagster` find its home from any folder: eval "$(make env)"
@@ -112,7 +118,7 @@ $(VENV)/.runtime: EXTRAS :=
 $(VENV)/.runtime: SATISFIES := $(VENV)/.runtime
 $(VENV)/.ui: EXTRAS := [ui]
 $(VENV)/.ui: SATISFIES := $(VENV)/.runtime $(VENV)/.ui
-$(VENV)/.dev: EXTRAS := [ui,aws,gcp,dev]
+$(VENV)/.dev: EXTRAS := [ui,aws,gcp,korean,dev]
 $(VENV)/.dev: SATISFIES := $(STAMPS)
 
 $(STAMPS): pyproject.toml constraints.txt | $(VENV)/.created

@@ -7,9 +7,9 @@ needs around that call is here. No domain logic.
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -165,9 +165,9 @@ class Background(Generic[T]):
         self._ready = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="background")
         self._future: Future[None] = self._pool.submit(lambda: asyncio.run(self._run()))
-        self._future.add_done_callback(lambda _: self._told.put(None))
+        self._future.add_done_callback(self._end)
 
-    def follow(self) -> Iterator[T]:
+    def follow(self) -> Generator[T]:
         """What the work tells, until it ends. Left early (the run is terminated), the work is cancelled.
 
         Raises:
@@ -185,10 +185,15 @@ class Background(Generic[T]):
             # Dagster would show "unhandled errors in a TaskGroup" and no more.
             raise group.exceptions[0] from group
 
+    def _end(self, _: Future[None]) -> None:
+        self._ready.set()  # also when the work could not begin
+        self._told.put(None)
+
     def _cancel(self) -> None:
         self._ready.wait()
         if not self._future.done():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            with suppress(RuntimeError):  # its loop was closed meanwhile
+                self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -48,13 +48,13 @@ def _parser() -> argparse.ArgumentParser:
 def _list(services: Services, _asked: argparse.Namespace) -> Iterator[str]:
     found = find_sources(services.objects)
     for place, count in found.tables.items():
-        yield f"{place.key:<40}{count:>6} tables  {services.runner_choices.find(place.tenant_id)}"
+        yield f"{place.key:<40} {count:>5} tables  {services.runner_choices.find(place.tenant_id)}"
     yield from found.problems
 
 
 def _runners(services: Services, _asked: argparse.Namespace) -> Iterator[str]:
     for tenant_id, runner in services.runner_choices.list_moved().items():
-        yield f"{tenant_id:<40}{runner}"
+        yield f"{tenant_id:<39} {runner}"
     yield f"{'all others':<40}{services.runner_choices.default}"
 
 

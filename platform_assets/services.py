@@ -23,7 +23,7 @@ from platform_assets.settings import Gear, Settings, child_environment, source_s
 from platform_assets.tags.keys import TenantSource
 from platform_assets.tags.manifest import WorkSettings
 from platform_assets.tags.publishing import PublishedDictionary, publish_dictionary
-from platform_assets.tags.runner_choices import RunnerChoices
+from platform_assets.tags.runner_choices import RUNNERS, RunnerChoices
 from platform_assets.tags.shard_run import JobProgress, ShardOutcome, run_shards
 from platform_assets.tenants.customers import CustomersResult, build_customers
 from platform_assets.tenants.cycle import Processor
@@ -340,10 +340,16 @@ class Services:
                 policy = HttpServicePolicy(settings.tags_parallelism or HTTP_IN_FLIGHT)
                 token = settings.tags_service_token.get_secret_value() or None
                 return HttpServiceRunner(settings.tags_service_url, token, policy, clock=self.clock)
-            case _:
+            case "local":
                 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
                 processes = settings.tags_parallelism or cores or os.cpu_count() or 1
                 return LocalRunner(TASK_COMMAND, self._task_environment, LocalPolicy(processes))
+            case other:
+                raise RefusedError(
+                    f"tenant {tenant_id} was moved to the runner {other!r}, which this version does not have: move it "
+                    f"to one of {', '.join(RUNNERS)} (python -m platform_assets.tags move)",
+                    kind="unknown_runner",
+                )
 
     @property
     def _cloud_run_place(self) -> CloudRunPlace:

@@ -7,13 +7,14 @@ that must hold them. Questions over many plans are in `ledger_queries.py`.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Update, select, update
+from sqlalchemy import Connection, Update, exists, select, update
 
 from platform_assets.core.owner import is_dead
 from platform_assets.core.units import (
     Attempt,
     JsonObject,
     Plan,
+    PlanState,
     Scope,
     Unit,
     UnitOutcome,
@@ -23,6 +24,7 @@ from platform_assets.core.units import (
 from resources.state import plans
 from resources.state.database import StateDatabase
 from resources.state.statements import split_chunks
+from resources.state.tables import plans as plan_rows
 from resources.state.tables import units
 from resources.state.unit_statements import (
     RECORD,
@@ -73,6 +75,27 @@ class SqlLedger:
         )
         with self._database.read() as connection:
             return [read_record(row) for row in connection.execute(statement)]
+
+    def take_back(self, plan: Plan, unit_ids: Collection[str]) -> int:
+        """Makes units that are DONE pending again, if the plan is open; returns how many."""
+        now = self._now()
+        is_open = exists().where(
+            plan_rows.c.plan_id == plan.plan_id, plan_rows.c.state == PlanState.OPEN
+        )
+        with self._database.write() as connection:
+            return sum(
+                connection.execute(
+                    update(units)
+                    .where(
+                        units.c.plan_id == plan.plan_id,
+                        units.c.unit_id.in_(chunk),
+                        units.c.state == UnitState.DONE,
+                        is_open,
+                    )
+                    .values(state=UnitState.PENDING, detail=None, finished_at=None, updated_at=now)
+                ).rowcount
+                for chunk in split_chunks(unit_ids)
+            )
 
     def close_plan(self, plan: Plan) -> bool:
         """Marks the plan closed if all of its units are done; False (and no change) if some are not."""

@@ -67,6 +67,16 @@ class MemoryLedger:
         with self._lock:
             return list(self._records[plan.plan_id].values())
 
+    def take_back(self, plan: Plan, unit_ids: Collection[str]) -> int:
+        with self._lock:
+            records = self._records[plan.plan_id]
+            done = [u for u in set(unit_ids) if u in records and records[u].state is UnitState.DONE]
+            if self._plans[plan.plan_id - 1].state is PlanState.CLOSED:
+                return 0
+            for unit_id in done:
+                records[unit_id] = replace(records[unit_id], state=UnitState.PENDING, detail=None)
+            return len(done)
+
     def close_plan(self, plan: Plan) -> bool:
         with self._lock:
             records = self._records[plan.plan_id].values()

@@ -278,6 +278,27 @@ def test_done_units_are_told_whoever_did_them(case: LedgerCase):
     assert case.ledger.read_done(plan, []) == set()
 
 
+def test_what_was_wrongly_done_is_taken_back_and_can_be_claimed_again(case: LedgerCase):
+    plan, ids = open_plan(case)
+    case.ledger.claim(plan, ids, ONE, 60)
+    case.ledger.record(plan, ONE, [done(ids[0]), failed(ids[1])])
+    assert case.ledger.take_back(plan, [*ids, "unknown"]) == 1
+    taken = read_unit(case, plan, ids[0])
+    assert (taken.state, taken.detail, taken.attempts) == (UnitState.PENDING, None, 1)
+    assert read_unit(case, plan, ids[1]).state is UnitState.FAILED
+    assert read_unit(case, plan, ids[2]).state is UnitState.RUNNING
+    assert [r.unit.unit_id for r in case.ledger.claim(plan, [ids[0]], TWO, 60)] == [ids[0]]
+
+
+def test_nothing_is_taken_back_from_a_closed_plan(case: LedgerCase):
+    plan, ids = open_plan(case, 1)
+    case.ledger.claim(plan, ids, ONE, 60)
+    case.ledger.record(plan, ONE, [done(ids[0])])
+    assert case.ledger.close_plan(plan)
+    assert case.ledger.take_back(plan, ids) == 0
+    assert case.ledger.read_done(plan, ids) == set(ids)
+
+
 def test_more_units_than_a_statement_has_variables_work(case: LedgerCase):
     plan, ids = open_plan(case, 2000)
     claimed = case.ledger.claim(plan, ids, ONE, 60)

@@ -189,3 +189,14 @@ notes = Table(
     Column("value", JsonText, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
+
+known_products = Table(
+    "known_products",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("product_id", ForeignText, primary_key=True),
+    Column("name", ForeignText, nullable=False),
+    Column("found_by", Text, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("listed_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,59 @@
+"""How a batch ended, and the products of it that could not be read. Values only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from platform_assets.core.findings import Finding
+from platform_assets.core.units import FailedUnit, Report
+from platform_assets.products.batches import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class FailedItem:
+    """A product that could not be read.
+
+    Attributes:
+        product_id: Its id.
+        kind: Kind of the error.
+        message: Its text.
+        attempts: How often it was tried, over all runs.
+    """
+
+    product_id: str
+    kind: str
+    message: str
+    attempts: int
+
+
+class FailedItems(Protocol):
+    """Where failed products are kept for people, some days long."""
+
+    def replace(self, batch: Batch, items: Sequence[FailedItem]) -> None:
+        """Stores the failed products of a batch in place of those that are stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How a batch ended.
+
+    Attributes:
+        batch: Which one.
+        report: Of this run.
+        products: Products of the batch.
+        statuses: Snapshots by sale status.
+        failures: Products that could not be read, in this run or in one before.
+        changes: Changes by kind, of all runs of the batch.
+        findings: What was checked; empty when not all products were tried.
+        reason: Why its tables were not published; None when they were.
+    """
+
+    batch: Batch
+    report: Report
+    products: int
+    statuses: Mapping[str, int]
+    failures: tuple[FailedUnit, ...]
+    changes: Mapping[str, int] = field(default_factory=dict[str, int])
+    findings: tuple[Finding, ...] = ()
+    reason: str | None = None

@@ -1,0 +1,207 @@
+# pyright: standard
+"""Between the products domain and Dagster: batches are scanned, each is told as it ends, a failed one fails the run."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, tell_finding
+from platform_assets.partitions import PRODUCT_BATCHES, today
+from platform_assets.products.batch_result import BatchResult
+from platform_assets.products.batches import Batch, PlannedBatch, read_batch
+from platform_assets.products.progress import DayProgress
+from platform_assets.products.quality import FEW_FAILURES, NO_MASS_CHANGE
+from platform_assets.services import Services
+from resources.materializations_resource import tell_materializations
+
+SNAPSHOTS = dg.AssetKey(["products", "snapshots"])
+CHANGES = dg.AssetKey(["products", "changes"])
+LATEST = dg.AssetKey(["products", "latest"])
+
+CHECKS = {
+    NO_MASS_CHANGE: "Not too many products have vanished at once; otherwise the latest table is left as it is.",
+    FEW_FAILURES: "Not too many products could not be read.",
+}
+"""Checks of the snapshots."""
+
+ALERT = "product_batch_failed"
+"""Kind of the alert about a batch that failed; its subject is the batch."""
+
+Told = BatchResult | DayProgress
+Tell = Callable[[Told], None]
+
+
+def partition_batches(context: dg.AssetExecutionContext) -> list[Batch]:
+    """The batches of a run of the assets: one partition, or a range.
+
+    Raises:
+        PermanentError: kind `bad_partition`: nothing was done.
+    """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise PermanentError(
+            "no batch was given: run it with the tag dagster/partition, such as musinsa/2026-11-20/07-of-28",
+            kind="bad_partition",
+        )
+    return [read_batch(key) for key in context.partition_keys]
+
+
+def scan_batches(
+    context: dg.AssetExecutionContext, services: Services, batches: Sequence[Batch]
+) -> None:
+    """Scans batches, the platforms side by side, and tells Dagster of each one as it ends.
+
+    Raises:
+        PlatformError: A batch could not be begun; what had ended was told.
+        dg.Failure: Batches have failed.
+    """
+    results: dict[Batch, BatchResult] = {}
+    lines = _ProgressLines(context.log)
+    for told in Background(partial(_scan, services, batches)).follow():
+        if isinstance(told, DayProgress):
+            lines.tell(told)
+            continue
+        results[told.batch] = told
+        _tell_batch(context, services, told)
+    _fail_unfinished(batches, results)
+
+
+async def _scan(services: Services, batches: Iterable[Batch], tell: Tell) -> None:
+    by_platform: dict[str, list[Batch]] = {}
+    for batch in sorted(batches):
+        by_platform.setdefault(batch.platform, []).append(batch)
+    async with asyncio.TaskGroup() as group:
+        for waiting in by_platform.values():
+            group.create_task(_scan_platform(services, waiting, tell))
+
+
+async def _scan_platform(services: Services, batches: Iterable[Batch], tell: Tell) -> None:
+    for batch in batches:
+        tell(await services.shops.scan_batch(batch))
+        progress = await asyncio.to_thread(services.shops.measure_day, batch.platform, batch.day)
+        if progress is not None:
+            tell(progress)
+
+
+def _tell_batch(context: dg.AssetExecutionContext, services: Services, result: BatchResult) -> None:
+    cell = result.batch.key
+    if result.reason is not None:
+        context.log.warning("%s: %s", cell, result.reason)
+        services.alerts.tell_once(ALERT, cell, result.reason)
+        return
+    services.alerts.clear(ALERT, cell)
+    numbers = _count(result)
+    changes = {f"changes_{kind}": count for kind, count in sorted(result.changes.items())}
+    tell_materializations(
+        context,
+        [
+            dg.AssetMaterialization(SNAPSHOTS, partition=cell, metadata=numbers),
+            dg.AssetMaterialization(
+                CHANGES,
+                partition=cell,
+                metadata={"dagster/partition_row_count": sum(result.changes.values()), **changes},
+            ),
+            dg.AssetMaterialization(
+                LATEST, metadata={"platform": result.batch.platform, "batch": cell, **changes}
+            ),
+        ],
+    )
+    for finding in result.findings:
+        tell_finding(context, SNAPSHOTS, finding, cell)
+
+
+def _count(result: BatchResult) -> dict[str, Any]:
+    report = result.report
+    return {
+        "dagster/partition_row_count": sum(result.statuses.values()),
+        "batch_index": result.batch.index,
+        "batch_total": result.batch.total,
+        "products": result.products,
+        "products_failed": len(result.failures),
+        "products_done_before": report.skipped,
+        "retries": report.retries,
+        "seconds": round(report.seconds, 3),
+        **{f"products_{status}": count for status, count in sorted(result.statuses.items())},
+    }
+
+
+class _ProgressLines:
+    """A line in the run's log now and then."""
+
+    def __init__(self, log: dg.DagsterLogManager) -> None:
+        self._log = log
+        self._told: dict[str, datetime] = {}
+
+    def tell(self, progress: DayProgress) -> None:
+        told = self._told.get(progress.platform, datetime.min.replace(tzinfo=UTC))
+        if (progress.updated_at - told).total_seconds() < LOG_SECONDS:
+            return
+        self._told[progress.platform] = progress.updated_at
+        self._log.info(
+            "%s %s: %d of %d batches completed, %d failed, %.1f %% of %d products, %s",
+            progress.platform,
+            progress.day,
+            progress.completed,
+            progress.batches,
+            progress.failed,
+            progress.percent,
+            progress.products,
+            f"done at about {progress.ends_at:%H:%M:%S} UTC" if progress.ends_at else "no estimate",
+        )
+
+
+def _fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResult]) -> None:
+    reasons = {
+        batch.key: results[batch].reason if batch in results else "it did not end"
+        for batch in batches
+        if batch not in results or results[batch].reason is not None
+    }
+    if not reasons:
+        return
+    named = [f"{cell}: {reason}" for cell, reason in list(reasons.items())[:NAMED_FAILURES]]
+    more = len(reasons) - len(named)
+    raise dg.Failure(
+        description=f"{len(reasons)} of {len(batches)} batches failed; the others are complete. Running one again "
+        "reads only the products that were not read.\n"
+        + "\n".join(named)
+        + (f"\n... and {more} more" if more else ""),
+        metadata={"batches": len(batches), "failed_batches": list(reasons)},
+        allow_retries=False,
+    )
+
+
+def split_day(
+    context: dg.OpExecutionContext, services: Services, platform: str, day: str | None
+) -> list[PlannedBatch]:
+    """Splits a platform's day and adds a partition for each batch.
+
+    Raises:
+        PermanentError: kind `bad_day`, and what `ShopServices.split_day` raises.
+    """
+    day = check_day(day or today(services.clock.now()))
+    planned = asyncio.run(services.shops.split_day(platform, day))
+    context.instance.add_dynamic_partitions(
+        str(PRODUCT_BATCHES.name), [each.batch.key for each in planned]
+    )
+    return planned
+
+
+def check_day(day: str) -> str:
+    """The day itself, if it is one.
+
+    Raises:
+        PermanentError: kind `bad_day`.
+    """
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).strftime("%Y-%m-%d")
+    except ValueError as error:
+        raise PermanentError(f"{day[:40]!r} is no day: write YYYY-MM-DD", kind="bad_day") from error
+
+
+def describe_problem(error: PlatformError) -> str:
+    """For a sensor's tick."""
+    return f"{error.kind}: {error}"

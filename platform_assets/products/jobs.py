@@ -1,0 +1,46 @@
+# pyright: standard
+"""The jobs of the products pipeline: splitting a platform's day, and scanning chosen batches."""
+
+import dagster as dg
+import pydantic
+
+from platform_assets.glue import explained_failures
+from platform_assets.products.glue import CHANGES, SNAPSHOTS, split_day
+from platform_assets.services import Services
+
+
+class DayConfig(dg.Config):
+    """Whose day is split."""
+
+    platform: str = pydantic.Field(description="A platform, such as musinsa.")
+    day: str = pydantic.Field(default="", description="YYYY-MM-DD; today if empty.")
+
+
+@dg.op
+def split_product_day(
+    context: dg.OpExecutionContext, config: DayConfig, services: dg.ResourceParam[Services]
+) -> None:
+    """Lists the platform's products and splits them into batches; a day that was split stays as it is."""
+    with explained_failures():
+        planned = split_day(context, services, config.platform, config.day or None)
+    context.add_output_metadata(
+        {"batches": len(planned), "products": sum(len(each.products) for each in planned)}
+    )
+
+
+@dg.job(
+    description="Splits the day of a platform into batches; the sensor product_batches starts them."
+)
+def product_day() -> None:
+    """One op."""
+    split_product_day()
+
+
+JOBS = [
+    product_day,
+    dg.define_asset_job(
+        "product_batches",
+        selection=dg.AssetSelection.assets(SNAPSHOTS, CHANGES),
+        description="Chosen batches of products: one partition, or a range.",
+    ),
+]

@@ -1,0 +1,61 @@
+"""What a shop has on offer, page by page."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from platform_assets.core.errors import PermanentError
+from platform_assets.products.platform import PageRequest, ShopPlatform
+from platform_assets.products.product import ListedProduct, ListPage
+from platform_assets.products.source import ShopSource
+
+MOST_PAGES = 1000
+"""Of a list or a search: a shop whose list has no end is cut off there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """A list or a search of a shop."""
+
+    ask: Callable[[str | None], PageRequest]
+    read: Callable[[bytes, str | None], ListPage]
+
+
+def list_products(platform: ShopPlatform, source: ShopSource) -> AsyncIterator[list[ListedProduct]]:
+    """The products on offer, a page at a time; each product once.
+
+    Raises:
+        PermanentError: kind `blocked` or `changed_structure`: the list cannot be read; kind `no_list`: there is none.
+        TransientError: The shop does not answer.
+        RefusedError: The shop refuses all requests.
+    """
+    return _follow(platform, source, _Pages(platform.list_request, platform.read_list))
+
+
+def search_products(
+    platform: ShopPlatform, source: ShopSource, keyword: str
+) -> AsyncIterator[list[ListedProduct]]:
+    """What a shop finds for a keyword, as `list_products` gives its list."""
+    pages = _Pages(lambda cursor: platform.search_request(keyword, cursor), platform.read_search)
+    return _follow(platform, source, pages)
+
+
+async def _follow(
+    platform: ShopPlatform, source: ShopSource, pages: _Pages
+) -> AsyncIterator[list[ListedProduct]]:
+    seen: set[str] = set()
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        body = await source.fetch(pages.ask(cursor))
+        if body is None:
+            raise PermanentError(
+                f"{platform.name}: the shop has no such list (404): adapt its module",
+                kind="no_list",
+            )
+        page = pages.read(body, cursor)
+        new = [each for each in page.products if each.product_id not in seen]
+        seen.update(each.product_id for each in new)
+        yield new
+        # A shop that gives its last page again and again has nothing new on it.
+        if page.next_cursor is None or not new:
+            return
+        cursor = page.next_cursor

@@ -1,0 +1,97 @@
+"""The tables of a batch whose products were all tried: snapshots first, then, if they can be believed, the changes.
+
+    products/<platform>/<day>/<batch>/snapshots.parquet
+    products/<platform>/<day>/<batch>/changes.parquet
+    products/latest/<platform>.parquet
+
+Publishing a batch again changes nothing; with products that failed before, it adds theirs.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from platform_assets.core.findings import Finding
+from platform_assets.core.object_keys import join_key
+from platform_assets.core.objects import ObjectMissingError, ObjectStore
+from platform_assets.products.batch_result import BatchResult
+from platform_assets.products.batches import Batch
+from platform_assets.products.changes import Change
+from platform_assets.products.latest import News, apply
+from platform_assets.products.product import ProductSnapshot
+from platform_assets.products.quality import check_failures, check_mass_change
+from platform_assets.products.tables import read_changes, write_changes, write_snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of it.
+
+    Attributes:
+        believed: Whether changes and latest table were written.
+        findings: What was checked.
+        changes: Changes by kind, those that were told before included.
+    """
+
+    believed: bool
+    findings: tuple[Finding, ...]
+    changes: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def publish_batch(
+    objects: ObjectStore, result: BatchResult, snapshots: Sequence[ProductSnapshot]
+) -> Published:
+    """Writes the tables of a batch.
+
+    Args:
+        objects: Where they go.
+        result: The batch, and what failed in it.
+        snapshots: Of all products that were read.
+
+    Raises:
+        PermanentError: kind `bad_table`: a table that is there is damaged.
+        TransientError: The store does not answer, or other batches came between again and again.
+    """
+    batch = result.batch
+    objects.put(snapshots_key(batch), write_snapshots(snapshots))
+    published = Published(believed=False, findings=())
+
+    def publish(news: News) -> bool:
+        nonlocal published
+        published = _publish_changes(objects, result, news)
+        return published.believed
+
+    apply(objects, batch.platform, snapshots, publish)
+    return published
+
+
+def snapshots_key(batch: Batch) -> str:
+    """Object key of the batch's snapshots."""
+    return join_key("products", batch.key, "snapshots.parquet")
+
+
+def changes_key(batch: Batch) -> str:
+    """Object key of the batch's changes."""
+    return join_key("products", batch.key, "changes.parquet")
+
+
+def _publish_changes(objects: ObjectStore, result: BatchResult, news: News) -> Published:
+    mass = check_mass_change(news.before, news.fresh, result.products)
+    findings = (mass, check_failures(result.failures, result.products))
+    if not mass.passed:
+        return Published(believed=False, findings=findings)
+    fresh = {each.product_id for each in news.fresh}
+    told = [each for each in _read_told(objects, result.batch) if each.product_id not in fresh]
+    changes = [*told, *news.changes]
+    objects.put(changes_key(result.batch), write_changes(changes))
+    counts = Counter(change.kind.value for change in changes)
+    return Published(believed=True, findings=findings, changes=dict(counts))
+
+
+def _read_told(objects: ObjectStore, batch: Batch) -> list[Change]:
+    """The changes that an earlier run of the batch has told."""
+    key = changes_key(batch)
+    try:
+        return read_changes(objects.get(key), objects.url(key))
+    except ObjectMissingError:
+        return []

@@ -1,0 +1,190 @@
+"""The adapters of the products pipeline as the settings say; part of `services.py`, which is large enough."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import cached_property
+
+from platform_assets.core.clock import Clock
+from platform_assets.core.engine import OnProgress
+from platform_assets.core.errors import PermanentError
+from platform_assets.core.objects import ObjectStore
+from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.run_policy import RunPolicy
+from platform_assets.core.units import UnitState
+from platform_assets.products.batch_result import BatchResult
+from platform_assets.products.batches import (
+    SCAN_PIPELINE,
+    Batch,
+    PlannedBatch,
+    find_day,
+    read_opening,
+    split_day,
+)
+from platform_assets.products.listing import list_products
+from platform_assets.products.platform import ShopPlatform
+from platform_assets.products.platforms import PLATFORMS, find_platform
+from platform_assets.products.platforms.configured import declare_platform
+from platform_assets.products.progress import DayProgress, measure_day
+from platform_assets.products.scan import Scanner, scan_batch
+from platform_assets.products.source import ShopSource
+from platform_assets.products.turns import take_turn
+from platform_assets.settings import Settings
+from resources.caps import Cap, shop_cap
+from resources.logs import open_log
+from resources.shops import HttpShops
+from resources.state.cap_states import SqlCapStates
+from resources.state.database import StateDatabase
+from resources.state.failed_items import SqlFailedItems
+from resources.state.known_products import SqlKnownProducts
+from resources.state.leases import SqlLeases
+from resources.state.ledger import SqlLedger
+from resources.state.ledger_queries import LedgerQueries, UnitFilter
+
+SKIP_LIMIT = 25
+"""Failed products after which a batch ends: half of it, and the shop is down; the next run does the rest."""
+
+
+class ShopServices:
+    """Shops, and what is known of their products.
+
+    Args:
+        settings: Where shops are and how they are asked.
+        state: The state database.
+        objects: The object store.
+        ledger: Plans and units.
+        clock: The wall clock.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: StateDatabase,
+        objects: ObjectStore,
+        ledger: SqlLedger,
+        clock: Clock,
+    ) -> None:
+        self.settings = settings
+        self._state = state
+        self._objects = objects
+        self._ledger = ledger
+        self._clock = clock
+        self.known = SqlKnownProducts(state)
+
+    @cached_property
+    def declared(self) -> tuple[ShopPlatform, ...]:
+        """The shop of `SLUICE_SHOPS_FILE`.
+
+        Raises:
+            PermanentError: kind `bad_platform`: the file is not there, or names its mistakes.
+        """
+        file = self.settings.shops_file
+        if file is None:
+            return ()
+        try:
+            return (declare_platform(file.read_bytes(), file.name),)
+        except OSError as error:
+            raise PermanentError(
+                f"SLUICE_SHOPS_FILE: cannot read {file}: {error.strerror}", kind="bad_platform"
+            ) from error
+
+    @property
+    def platforms(self) -> list[str]:
+        """Names of all platforms."""
+        return sorted({*PLATFORMS, *(shop.name for shop in self.declared)})
+
+    def find_platform(self, name: str) -> ShopPlatform:
+        """A platform by name. Raises `PermanentError` of kind `unknown_platform` or `bad_platform`."""
+        return find_platform(name, self.declared)
+
+    def find_cap(self, platform: ShopPlatform) -> Cap:
+        """What a shop allows."""
+        return shop_cap(platform.cap_name)
+
+    @asynccontextmanager
+    async def open_shop(self, platform: ShopPlatform) -> AsyncGenerator[ShopSource]:
+        """A shop under its cap; closed at the end.
+
+        Raises:
+            RefusedError: kind `missing_browser`: it needs one, and there is none.
+        """
+        open_log(self.settings.log_path)
+        url: str | None = getattr(self.settings, f"shop_{platform.name}_url", None)
+        shops = HttpShops(SqlCapStates(self._state), self._clock)
+        async with shops.open(platform, self.find_cap(platform), url) as source:
+            yield source
+
+    async def split_day(self, name: str, day: str) -> list[PlannedBatch]:
+        """Lists a shop's products, adds them to the known ones, and splits the day if it was not split before.
+
+        Raises:
+            PermanentError: kinds `unknown_platform`, `blocked`, `changed_structure`, `no_list`.
+            TransientError: The shop, or the state database, does not answer.
+            RefusedError: The shop refuses all requests.
+        """
+        platform = self.find_platform(name)
+        planned = await asyncio.to_thread(find_day, self._ledger, name, day)
+        if planned:
+            return planned
+        async with self.open_shop(platform) as source:
+            async for page in list_products(platform, source):
+                await asyncio.to_thread(self.known.add, name, page, "list")
+        ids = await asyncio.to_thread(self.known.list_ids, name)
+        opened_at = self._clock.now().isoformat()
+        return await asyncio.to_thread(split_day, self._ledger, name, day, ids, opened_at)
+
+    def find_day(self, name: str, day: str) -> list[PlannedBatch]:
+        """The batches of a day; none if it was not split."""
+        return find_day(self._ledger, name, day)
+
+    async def scan_batch(self, batch: Batch, on_progress: OnProgress | None = None) -> BatchResult:
+        """Scans a batch when it is the platform's turn.
+
+        Raises:
+            PermanentError: kinds `unknown_platform`, `unknown_batch`, `bad_table`.
+            TransientError: The state database or the store does not answer.
+        """
+        platform = self.find_platform(batch.platform)
+        turns = self.settings.products_parallel_batches
+        async with (
+            take_turn(SqlLeases(self._state), platform.name, turns),
+            self.open_shop(platform) as source,
+        ):
+            return await scan_batch(self._make_scanner(platform, source, on_progress), batch)
+
+    def measure_day(self, name: str, day: str) -> DayProgress | None:
+        """How far a platform's day is; None if it was not split."""
+        counted = LedgerQueries(self._state).count_units(
+            UnitFilter(pipeline=SCAN_PIPELINE, tenant=name)
+        )
+        states: Counter[UnitState] = Counter()
+        for count in counted:
+            if count.scope.partition.startswith(f"{name}/{day}/"):
+                states[count.state] += count.count
+        opened = read_opening(self._ledger, name, day)
+        began_at = datetime.fromisoformat(opened) if opened else None
+        return measure_day(self.find_day(name, day), states, began_at, self._clock.now())
+
+    def _make_scanner(
+        self, platform: ShopPlatform, source: ShopSource, on_progress: OnProgress | None
+    ) -> Scanner:
+        settings = self.settings
+        return Scanner(
+            platform=platform,
+            source=source,
+            objects=self._objects,
+            ledger=self._ledger,
+            failed_items=SqlFailedItems(self._state, settings.retention_days),
+            clock=self._clock,
+            policy=RunPolicy(
+                concurrency=self.find_cap(platform).in_flight,
+                hold_limit=self.find_cap(platform).in_flight,
+                unit_timeout_seconds=settings.products_timeout_seconds,
+                retry=RetryPolicy(attempts=2),
+                skip_limit=SKIP_LIMIT,
+                lease_seconds=settings.unit_lease_seconds,
+            ),
+            on_progress=on_progress,
+        )

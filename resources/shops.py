@@ -1,0 +1,115 @@
+"""Opening a shop over HTTP for one piece of work: its cap and its client put together, and closed at its end."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from platform_assets.core.clock import Clock
+from platform_assets.core.errors import PermanentError, RefusedError
+from platform_assets.products.platform import PageRequest, ShopPlatform
+from resources.cap_state import CapStates
+from resources.caps import Cap
+from resources.http_client import HttpClient, HttpPolicy
+from resources.http_errors import DEFAULT_TABLE, Action, Rule
+from resources.http_messages import HttpRequest
+from resources.limiter import CapGate
+
+NOTHING_THERE = "not_found"
+"""Kind of the error that 404 and 410 become."""
+
+SHOP_ERRORS = DEFAULT_TABLE.override(
+    {
+        400: Rule(
+            Action.PERMANENT,
+            "bad_request",
+            "The shop does not understand this request: adapt its module.",
+        ),
+        403: Rule(
+            Action.REFUSE,
+            "blocked",
+            "The shop blocks us: lower the cap of this shop, and redrive its batches later.",
+        ),
+    }
+)
+"""What a shop's failures mean: a page that it does not understand is one product's matter, a block is everybody's."""
+
+_HEADERS = {"user-agent": "sluice/1", "accept-language": "ko-KR,ko;q=0.9"}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpShops:
+    """Opens shops of the kind `http`.
+
+    Attributes:
+        states: Where the caps' states are kept.
+        clock: For the client.
+        policy: Timeouts and retries.
+        transport: Instead of the network, for tests.
+    """
+
+    states: CapStates
+    clock: Clock
+    policy: HttpPolicy = field(default_factory=lambda: HttpPolicy(table=SHOP_ERRORS))
+    transport: httpx.AsyncBaseTransport | None = None
+
+    @asynccontextmanager
+    async def open(
+        self, platform: ShopPlatform, cap: Cap, url: str | None = None
+    ) -> AsyncGenerator["HttpShop"]:
+        """A shop under its cap; closed at the end.
+
+        Args:
+            platform: The shop.
+            cap: What it allows.
+            url: Base URL in place of all its hosts, such as the sandbox's; None for the real ones.
+        """
+        hosts = platform.hosts if url is None else dict.fromkeys(platform.hosts, url.rstrip("/"))
+        async with CapGate(cap, self.states) as gate:
+            client = HttpClient(
+                gate,
+                policy=self.policy,
+                headers=_HEADERS,
+                transport=self.transport,
+                clock=self.clock,
+            )
+            async with client:
+                yield HttpShop(platform.name, hosts, client)
+
+
+class HttpShop:
+    """A shop that is open; satisfies `ShopSource` of `platform_assets/products/source.py`."""
+
+    def __init__(self, name: str, hosts: Mapping[str, str], client: HttpClient) -> None:
+        self._name = name
+        self._hosts = hosts
+        self._client = client
+
+    async def fetch(self, request: PageRequest) -> bytes | None:
+        """See `ShopSource.fetch`."""
+        try:
+            reply = await self._client.send(self._describe(request))
+        except PermanentError as error:
+            if error.kind == NOTHING_THERE:
+                return None
+            raise
+        return reply.content
+
+    def _describe(self, request: PageRequest) -> HttpRequest:
+        if request.host not in self._hosts:
+            raise RefusedError(
+                f"{self._name}: a request names the host {request.host!r}, and there are {', '.join(self._hosts)}: "
+                "correct the module of the shop",
+                kind="bad_platform",
+            )
+        body = None if request.body is None else json.dumps(request.body, ensure_ascii=False)
+        json_header = {} if body is None else {"content-type": "application/json"}
+        return HttpRequest(
+            request.method,
+            self._hosts[request.host] + request.path,
+            headers={**json_header, **request.headers},
+            content=None if body is None else body.encode(),
+            label=self._name,
+        )

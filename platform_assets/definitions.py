@@ -10,6 +10,8 @@ import dagster as dg
 from platform_assets.games import assets as games_assets
 from platform_assets.games import jobs as games_jobs
 from platform_assets.partitions import tenant_months
+from platform_assets.products import assets as products_assets
+from platform_assets.products import jobs as products_jobs
 from platform_assets.services import Services
 from platform_assets.settings import Settings, dagster_home, load_settings
 from platform_assets.tags import assets as tags_assets
@@ -19,7 +21,8 @@ from platform_assets.tenants import jobs as tenants_jobs
 from resources.caps import CAPS
 from resources.pools_resource import sync_pools
 from sensors import games as games_schedules
-from sensors import retention
+from sensors import products as products_sensors
+from sensors import redrive, retention
 from sensors import tags as tags_sensors
 from sensors import tenants as tenants_sensors
 
@@ -40,13 +43,26 @@ def build_definitions(
             *games_assets.CURRENT_ASSETS,
             *tenants_assets.build_assets(tenant_months(settings.tenants_first_month)),
             *tags_assets.ASSETS,
+            *products_assets.ASSETS,
         ],
-        jobs=[*games_jobs.JOBS, *tenants_jobs.JOBS, *tags_jobs.JOBS, *retention.JOBS],
-        sensors=[*tenants_sensors.build_sensors(settings), *tags_sensors.build_sensors(settings)],
+        jobs=[
+            *games_jobs.JOBS,
+            *tenants_jobs.JOBS,
+            *tags_jobs.JOBS,
+            *products_jobs.JOBS,
+            *retention.JOBS,
+            *redrive.JOBS,
+        ],
+        sensors=[
+            *tenants_sensors.build_sensors(settings),
+            *tags_sensors.build_sensors(settings),
+            *products_sensors.build_sensors(settings),
+        ],
         schedules=[
             *games_schedules.build_schedules(
                 settings.games_schedule_hour, running=bool(settings.igdb_client_id)
             ),
+            *products_sensors.build_schedules(settings),
             *retention.SCHEDULES,
         ],
         resources=resources,

@@ -7,13 +7,17 @@ needs around that call is here. No domain logic.
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._utils.warnings import disable_dagster_warnings
 from tqdm import tqdm
 
 from platform_assets.core.errors import PlatformError, TransientError
@@ -103,6 +107,55 @@ def check_results(findings: Iterable[Finding]) -> list[dg.AssetCheckResult]:
 def check_severity(finding: Finding) -> dg.AssetCheckSeverity:
     """A grave finding is an error, another one a warning."""
     return dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN
+
+
+def partition_check(
+    name: str, key: dg.AssetKey, description: str | None, partitions: dg.PartitionsDefinition[Any]
+) -> dg.AssetCheckSpec:
+    """A check that has a result for each partition of its asset.
+
+    Dagster 1.13 calls that a preview and says so whenever it loads; the version is pinned, and tests/glue/test_tags.py
+    shows what is relied on.
+    """
+    with disable_dagster_warnings():
+        return dg.AssetCheckSpec(
+            name, asset=key, description=description, partitions_def=partitions
+        )
+
+
+def tell_finding(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, finding: Finding, partition: str
+) -> None:
+    """Tells Dagster the result of a check about one partition, which is materialized: of its newest materialization.
+
+    Args:
+        context: Of the step; the check is one of its specs, with the partitions of the asset.
+        key: The asset.
+        finding: What was found; its name is the check's.
+        partition: Which partition.
+    """
+    told = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+    ).records[0]
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=finding.name,
+        passed=finding.passed,
+        severity=check_severity(finding),
+        description=finding.text,
+        metadata=finding.numbers,
+        partition=partition,
+        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+            run_id=told.run_id, storage_id=told.storage_id, timestamp=told.timestamp
+        ),
+    )
+    context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
+
+
+def check_outputs(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+    """What Dagster asks for at the end of a step with check specs: their results were told one by one."""
+    for name in context.assets_def.check_specs_by_output_name:
+        yield dg.Output(None, name)
 
 
 class ProgressLog:

@@ -49,6 +49,9 @@ def tenant_months(first_month: str) -> dg.MultiPartitionsDefinition:
     return dg.MultiPartitionsDefinition({"month": months, "tenant": TENANTS})
 
 
+PRODUCT_BATCHES = dg.DynamicPartitionsDefinition(name="product_batches")
+"""Batches of shops' days, such as `musinsa/2026-11-20/07-of-28`; splitting a day adds them, the purge removes them."""
+
 TENANT_SOURCES = dg.DynamicPartitionsDefinition(name="tenant_sources")
 """Tenant-sources that have raw tables, such as `acme:review`; a sensor keeps the keys in step with the object store."""
 

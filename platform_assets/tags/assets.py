@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from platform_assets.glue import explained_failures
+from platform_assets.glue import check_outputs, explained_failures, partition_check
 from platform_assets.partitions import TAG_SHARDS
 from platform_assets.services import Services
 from platform_assets.tags.glue import (
@@ -77,7 +77,7 @@ def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str) -> dg.Ass
         _spec(SUMMARY, [TAGGED], "Mentions of each tag and rows that have it, by month."),
     ],
     check_specs=[
-        dg.AssetCheckSpec(name, asset=key, description=check.__doc__, partitions_def=TAG_SHARDS)
+        partition_check(name, key, check.__doc__, TAG_SHARDS)
         for name, (key, check) in CHECKS.items()
     ],
     partitions_def=TAG_SHARDS,
@@ -90,9 +90,9 @@ def tag_shards(
     """One or many shards."""
     with explained_failures():
         process_shards(context, services, partition_cells(context))
-    # Each shard was told when it was whole, and its checks with it; Dagster asks for an output of each check besides.
-    for name in context.assets_def.check_specs_by_output_name:
-        yield dg.Output(None, name)
+    yield from check_outputs(
+        context
+    )  # each shard was told when it was whole, and its checks with it
 
 
 ASSETS = [dictionary, tag_shards]

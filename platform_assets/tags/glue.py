@@ -10,9 +10,6 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
 from dagster._core.definitions.data_version import (
     DATA_VERSION_TAG,
     extract_data_version_from_entry,
@@ -20,7 +17,7 @@ from dagster._core.definitions.data_version import (
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
-from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, check_severity
+from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, tell_finding
 from platform_assets.services import Services
 from platform_assets.tags.keys import TenantSource, check_shard, read_tenant_source
 from platform_assets.tags.publishing import PublishedDictionary
@@ -173,24 +170,8 @@ def _tell_shard(
 
 def _tell_checks(context: dg.AssetExecutionContext, cell: str, result: ShardResult) -> None:
     """A check per shard, beside its materialization: a result of the whole run would hide which shard it is about."""
-    for name, (key, check) in CHECKS.items():
-        told = context.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[cell]), limit=1
-        ).records[0]
-        finding = check(result.tables)
-        evaluation = dg.AssetCheckEvaluation(
-            asset_key=key,
-            check_name=name,
-            passed=finding.passed,
-            severity=check_severity(finding),
-            description=finding.text,
-            metadata=finding.numbers,
-            partition=cell,
-            target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-                run_id=told.run_id, storage_id=told.storage_id, timestamp=told.timestamp
-            ),
-        )
-        context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
+    for key, check in CHECKS.values():
+        tell_finding(context, key, check(result.tables), cell)
 
 
 class _Progress:

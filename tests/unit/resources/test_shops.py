@@ -1,0 +1,96 @@
+"""Shops over HTTP: where requests go, and what statuses become."""
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from platform_assets.core.errors import PermanentError, RefusedError, TransientError
+from platform_assets.core.retry import RetryPolicy
+from platform_assets.products.platform import PageRequest
+from platform_assets.products.platforms import PLATFORMS
+from resources.caps import shop_cap
+from resources.http_client import HttpPolicy
+from resources.shops import SHOP_ERRORS, HttpShops
+from tests.fakes.clock import FakeClock
+from tests.fakes.memory_caps import MemoryCapStates
+
+MUSINSA, ZIGZAG = PLATFORMS["musinsa"], PLATFORMS["zigzag"]
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def make_shops(answer: Answer) -> HttpShops:
+    clock = FakeClock()
+    policy = HttpPolicy(table=SHOP_ERRORS, retry=RetryPolicy(attempts=1))
+    states = MemoryCapStates(lambda: clock.now().timestamp())
+    return HttpShops(states, clock, policy, httpx.MockTransport(answer))
+
+
+async def ask(answer: Answer, request: PageRequest, url: str | None = None) -> bytes | None:
+    platform = MUSINSA
+    async with make_shops(answer).open(platform, shop_cap("musinsa"), url) as shop:
+        return await shop.fetch(request)
+
+
+async def test_a_request_goes_to_the_host_that_it_names():
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url}")
+        return httpx.Response(200, content=b"{}")
+
+    assert await ask(answer, MUSINSA.product_request("4507335")) == b"{}"
+    await ask(answer, MUSINSA.list_request(None))
+    assert seen[0] == "GET https://goods-detail.musinsa.com/api2/goods/4507335"
+    assert seen[1].startswith("GET https://api.musinsa.com/api2/dp/v1/plp/goods?")
+
+
+async def test_another_url_takes_the_place_of_all_hosts():
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return httpx.Response(200)
+
+    for request in (MUSINSA.product_request("1"), MUSINSA.list_request(None)):
+        await ask(answer, request, "http://127.0.0.1:8100/musinsa/")
+    assert all(url.startswith("http://127.0.0.1:8100/musinsa/api2/") for url in seen)
+
+
+async def test_a_body_is_sent_as_json_in_korean():
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["content-type"] == "application/json"
+        assert "수분" in request.content.decode()
+        return httpx.Response(200, content=json.dumps({"ok": True}).encode())
+
+    async with make_shops(answer).open(ZIGZAG, shop_cap("zigzag")) as shop:
+        assert await shop.fetch(ZIGZAG.search_request("수분 크림", None)) == b'{"ok": true}'
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_what_is_not_there_is_no_error(status: int):
+    request = MUSINSA.product_request("1")
+    assert await ask(lambda _: httpx.Response(status), request) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (400, PermanentError, "bad_request"),
+        (403, RefusedError, "blocked"),
+        (500, TransientError, "server_error"),
+        (503, TransientError, "server_error"),
+    ],
+)
+async def test_other_statuses_are_errors_of_our_tree(
+    status: int, error: type[Exception], kind: str
+):
+    with pytest.raises(error) as caught:
+        await ask(lambda _: httpx.Response(status), MUSINSA.product_request("1"))
+    assert getattr(caught.value, "kind", None) == kind
+
+
+async def test_a_host_that_the_platform_does_not_have_is_a_defect_of_its_module():
+    with pytest.raises(RefusedError, match="names the host 'nowhere'"):
+        await ask(lambda _: httpx.Response(200), PageRequest("/", host="nowhere"))

@@ -32,7 +32,7 @@ from platform_assets.tags.manifest import (
     encode_manifest,
     read_manifest,
 )
-from platform_assets.tags.masking import mask
+from platform_assets.tags.markup_masking import mask_markup
 from platform_assets.tags.scratch import open_scratch
 from platform_assets.tags.shard_result import ShardResult, encode_result
 from platform_assets.tags.shard_work import ShardTask, WorkEnd, answer, work_on_shard
@@ -133,7 +133,7 @@ class TaskProgram:
                 ended=True,
                 waiting=len(task.manifest.select(task.shard)),
                 error_kind=error.kind,
-                error_message=mask(error.message),
+                error_message=mask_markup(error.message),
             )
             key = result_key(task.manifest.job_id, task.shard)
             self._open_store().put(key, encode_result(result))
@@ -179,7 +179,7 @@ async def _work_with(
             call=server.call,
             scratch=scratch,
             stop=stop,
-            mask=mask,
+            mask=mask_markup,
         )
     finally:
         await server.close()
@@ -217,9 +217,11 @@ def read_call(manifest: str | None, environment: dict[str, str]) -> TaskCall:
 
 def _refuse(error: PlatformError, call: TaskCall | None) -> int:
     index = call.index if call else None
-    log.error("task_could_not_run", index=index, kind=error.kind, message=mask(error.message))
+    log.error(
+        "task_could_not_run", index=index, kind=error.kind, message=mask_markup(error.message)
+    )
     sys.stderr.write(
-        f"task {'' if index is None else index}: {error.kind}: {mask(error.message)}\n"
+        f"task {'' if index is None else index}: {error.kind}: {mask_markup(error.message)}\n"
     )
     return COULD_NOT_RUN
 

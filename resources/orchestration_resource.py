@@ -172,7 +172,7 @@ class Orchestration:
             surplus = sorted(known - set(tenant_ids))
             if added:
                 instance.add_dynamic_partitions(TENANT_PARTITIONS, added)
-            if surplus and _is_backfilling(instance):
+            if surplus and is_backfilling(instance):
                 return PartitionChanges(tuple(added), (), tuple(surplus))
             for tenant_id in surplus:
                 instance.delete_dynamic_partition(TENANT_PARTITIONS, tenant_id)
@@ -281,7 +281,8 @@ def _list_range(start: str, end: str, instance: dg.DagsterInstance) -> Iterable[
             yield name_cell(tenant_id, month)
 
 
-def _is_backfilling(instance: dg.DagsterInstance) -> bool:
+def is_backfilling(instance: dg.DagsterInstance) -> bool:
+    """Whether an asset backfill goes on: Dagster fails it whole if one of its dynamic partitions is removed."""
     going_on = [
         status for status in BulkActionStatus if status not in BULK_ACTION_TERMINAL_STATUSES
     ]

@@ -1,11 +1,13 @@
-"""The daily purge: dead letters past their retention, and the units of plans that were closed long ago."""
+# pyright: standard
+"""The daily purge: dead letters, the units of plans that ended or were left long ago, the partitions of old batches."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
-from platform_assets.partitions import TIMEZONE
+from platform_assets.partitions import PRODUCT_BATCHES, TIMEZONE, today
 from platform_assets.services import Services
+from resources.orchestration_resource import is_backfilling
 from resources.state.dead_letters import SqlDeadLetters
 from resources.state.ledger_queries import LedgerQueries
 
@@ -14,14 +16,34 @@ from resources.state.ledger_queries import LedgerQueries
 def purge_state(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
     """Deletes what is older than SLUICE_RETENTION_DAYS from the state database."""
     before = services.clock.now() - timedelta(days=services.settings.retention_days)
-    plans = LedgerQueries(services.state).purge(before)
-    letters = SqlDeadLetters(services.state).purge()
-    context.add_output_metadata({"plans": plans, "dead_letters": letters})
+    context.add_output_metadata(
+        {
+            "plans": LedgerQueries(services.state).purge(before),
+            "plans_abandoned": services.ledger.close_abandoned(before),
+            "dead_letters": SqlDeadLetters(services.state).purge(),
+            "batches": drop_batches(context.instance, before),
+        }
+    )
+
+
+def drop_batches(instance: dg.DagsterInstance, before: datetime) -> int:
+    """Removes the partitions of batches of days before that of `before`; none while a backfill goes on."""
+    if is_backfilling(instance):
+        return 0
+    name, first = str(PRODUCT_BATCHES.name), today(before)
+    old = [
+        key
+        for key in instance.get_dynamic_partitions(name)
+        if (parts := key.split("/"))[1:] and parts[1] < first
+    ]
+    for key in old:
+        instance.delete_dynamic_partition(name, key)
+    return len(old)
 
 
 @dg.job
 def purge() -> None:
-    """Purges old ledger rows and dead letters."""
+    """Purges old ledger rows, dead letters and batches."""
     purge_state()
 
 
@@ -33,6 +55,6 @@ SCHEDULES = [
         cron_schedule="30 3 * * *",
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every night at 03:30: ledger rows and dead letters older than SLUICE_RETENTION_DAYS.",
+        description="Every night at 03:30: ledger rows, dead letters and batches older than SLUICE_RETENTION_DAYS.",
     )
 ]

@@ -102,6 +102,11 @@ class SqlLedger:
         with self._database.write() as connection:
             return plans.close_if_done(connection, plan, self._now())
 
+    def close_abandoned(self, before: datetime) -> int:
+        """Closes open plans of which nothing has happened since `before`, done or not; returns how many."""
+        with self._database.write() as connection:
+            return plans.close_abandoned(connection, before, self._now())
+
     def claim(
         self, plan: Plan, unit_ids: Sequence[str], attempt: Attempt, lease_seconds: float
     ) -> list[UnitRecord]:

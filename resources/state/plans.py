@@ -60,6 +60,20 @@ def close_if_done(connection: Connection, plan: Plan, now: datetime) -> bool:
     return True
 
 
+def close_abandoned(connection: Connection, before: datetime, now: datetime) -> int:
+    """Closes open plans of which nothing has happened since a time, done or not; returns how many.
+
+    Their cell begins anew if somebody wants it still: a plan that was left for so long is no rest worth keeping.
+    """
+    lives = exists().where(units.c.plan_id == plans.c.plan_id, units.c.updated_at >= before)
+    statement = (
+        update(plans)
+        .where(plans.c.state == PlanState.OPEN, plans.c.created_at < before, ~lives)
+        .values(state=PlanState.CLOSED, closed_at=now)
+    )
+    return connection.execute(statement).rowcount
+
+
 def check_unit_ids(new: Sequence[Unit]) -> None:
     """Refuses a list of units that cannot be told apart.
 

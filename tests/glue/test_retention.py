@@ -1,8 +1,12 @@
+# pyright: standard
 from datetime import timedelta
 from pathlib import Path
 
-from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitState
+import dagster as dg
+
+from platform_assets.core.units import Attempt, PlanState, Scope, Unit, UnitOutcome, UnitState
 from platform_assets.definitions import build_definitions
+from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from resources.state.dead_letters import DeadLetter, DeadLetterFilter, SqlDeadLetters
@@ -41,3 +45,43 @@ def test_the_purge_job_keeps_a_week_and_deletes_what_is_older(tmp_path: Path):
     assert job.execute_in_process().success
     assert services.ledger.read_units(plan) == []
     assert letters.count(DeadLetterFilter()) == 0
+
+
+def test_plans_that_were_left_for_a_week_are_closed_and_then_purged(tmp_path: Path):
+    clock = FakeClock()
+    services = Services(Settings(home=tmp_path), clock)
+    plan = services.ledger.open_plan(SCOPE, [Unit("u", {}), Unit("v", {})], {})
+    services.ledger.claim(plan, ["u"], ME, 60)
+    services.ledger.record(plan, ME, [UnitOutcome("u", UnitState.FAILED)])
+    job = build_definitions(services.settings, {"services": services}).resolve_job_def("purge")
+
+    def is_open() -> bool:
+        found = services.ledger.find_plan(SCOPE)
+        assert found is not None
+        return found.state is PlanState.OPEN
+
+    clock.advance(timedelta(days=6).total_seconds())
+    services.ledger.claim(plan, ["v"], ME, 60)
+    clock.advance(timedelta(days=6).total_seconds())
+    assert job.execute_in_process().success
+    assert is_open(), "something has happened six days ago"
+    clock.advance(timedelta(days=2).total_seconds())
+    assert job.execute_in_process().success
+    assert not is_open()
+    assert len(services.ledger.read_units(plan)) == 2
+    clock.advance(timedelta(days=8).total_seconds())
+    assert job.execute_in_process().success
+    assert services.ledger.read_units(plan) == []
+
+
+def test_partitions_of_batches_go_after_a_week(tmp_path: Path):
+    clock = FakeClock()
+    services = Services(Settings(home=tmp_path), clock)
+    job = build_definitions(services.settings, {"services": services}).resolve_job_def("purge")
+    name = str(PRODUCT_BATCHES.name)
+    with dg.DagsterInstance.ephemeral() as instance:
+        days = [today(clock.now() - timedelta(days=back)) for back in range(10)]
+        instance.add_dynamic_partitions(name, [f"musinsa/{day}/1-of-1" for day in days])
+        assert job.execute_in_process(instance=instance).success
+        left = {key.split("/")[1] for key in instance.get_dynamic_partitions(name)}
+    assert left == set(days[:8])

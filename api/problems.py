@@ -44,6 +44,7 @@ KINDS: Mapping[str, tuple[int, str]] = MappingProxyType(
         "bad_tenant_id": (422, "That is no tenant id"),
         "bad_name": (422, "That is no name of a tenant"),
         "bad_month": (422, "That is no month to process"),
+        "unknown_pipeline": (422, "There is no such pipeline"),
         "bad_source": (422, "The source settings are not valid"),
         "too_many_requests": (429, "Too many requests"),
         "internal_error": (500, "A fault of the API"),

@@ -96,6 +96,34 @@ class TagRunnerIn(Taken):
     runner: Literal["local", "cloud_run_job", "http_service"]
 
 
+FilterText = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\u0000-\u001f]+$")]
+
+
+class FailureFields(Taken):
+    """Which failed units: those that match every field that is there."""
+
+    pipeline: FilterText | None = Field(
+        default=None, description="A pipeline, or a part of one.", examples=["games/raw_games"]
+    )
+    tenant: FilterText | None = Field(default=None, description="Tenant id, or what stands for it.")
+    partition: FilterText | None = Field(default=None, description="Partition key.")
+    kind: FilterText | None = Field(default=None, description="Kind of the last failure.")
+    unit_ids: Sequence[FilterText] = Field(default=(), max_length=MOST_ITEMS)
+
+
+class FailureQuery(FailureFields):
+    """Which failed units are listed, and which page of them."""
+
+    limit: int = Field(default=50, ge=1, le=MOST_ITEMS)
+    offset: int = Field(default=0, ge=0, le=100_000, description="`next` of the page before.")
+
+
+class RedriveIn(FailureFields):
+    """Which failed units are to become work again."""
+
+    dry_run: bool = Field(default=False, description="Only say what would be done.")
+
+
 class TenantQuery(Taken):
     """Which tenants are listed, and which page of them."""
 
@@ -331,6 +359,55 @@ class ProblemOut(Given):
     detail: str
     instance: str
     errors: Sequence[ProblemPartOut] | None = None
+
+
+class FailureOut(Given):
+    """A failed unit."""
+
+    pipeline: str
+    tenant: str
+    partition: str
+    unit_id: str
+    kind: str | None
+    message: str | None
+    failed_at: AwareDatetime
+
+
+class FailureCountOut(Given):
+    """How many units of a pipeline failed with that kind."""
+
+    pipeline: str
+    kind: str | None
+    units: int
+
+
+class FailuresOut(Given):
+    """Failed units: how many in all, by pipeline and kind, and one page of them."""
+
+    total: int
+    counts: Sequence[FailureCountOut]
+    failures: Sequence[FailureOut]
+    next: int | None = Field(description="`offset` of the next page; null behind the last one.")
+
+
+class RequeuedOut(Given):
+    """A partition of which failed units are work again."""
+
+    pipeline: str
+    tenant: str
+    partition: str
+    units: int
+
+
+class RedriveOut(Given):
+    """What a redrive did, or would do."""
+
+    dry_run: bool
+    units: int
+    partitions: Sequence[RequeuedOut]
+    next_steps: dict[str, str] = Field(description="Pipeline -> what does the units again.")
+    started: Sequence[str] = Field(description="Runs that were started, a line each.")
+    told: Sequence[str] = Field(description="The same for people, a line each.")
 
 
 class TagRunnerOut(Given):

@@ -16,10 +16,13 @@ from platform_assets.core.engine import OnProgress
 from platform_assets.core.errors import PermanentError, RefusedError
 from platform_assets.core.jobs import JobRunner
 from platform_assets.core.objects import ObjectStore
+from platform_assets.core.redrive import Redrive
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.games.collect import Collector
 from platform_assets.settings import Gear, Settings, child_environment, source_secret
+from platform_assets.shop_services import ShopServices
+from platform_assets.tags.failures import TagRedriver
 from platform_assets.tags.keys import TenantSource
 from platform_assets.tags.manifest import WorkSettings
 from platform_assets.tags.publishing import PublishedDictionary, publish_dictionary
@@ -53,11 +56,14 @@ from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase, open_state
 from resources.state.event_letters import SqlEventLetters
 from resources.state.ledger import SqlLedger
+from resources.state.ledger_redrive import LedgerRedriver
 from resources.state.notes import SqlNotes
 from resources.state.tenant_ledger import SqlTenantLedger
 from resources.state.tenant_months import SqlTenantMonths
+from resources.state.tenant_redrive import TenantRedriver
 from resources.state.tenants import SqlTenants
 from resources.state.watermarks import SqlWatermarks
+from resources.webhook import Webhook
 
 SPARE_LANES = 2
 """Ranges read per open request: while one waits for a retry or is being landed, another keeps the slot busy."""
@@ -66,6 +72,15 @@ HTTP_IN_FLIGHT = 20
 """Tasks at a time that a service for tags is asked for: what such services were sized for."""
 
 TASK_COMMAND = (sys.executable, "-m", "platform_assets.tags.task")
+
+GAMES_NEXT_STEP = (
+    "run games_full or games_incremental for these partitions; a run does only what is not done"
+)
+
+PRODUCTS_NEXT_STEP = (
+    "run the job product_batches for these partitions; batches of today and yesterday that failed as a whole "
+    "leave by themselves, with the sensor product_batches"
+)
 
 SKIP_LIMIT = 20
 """Failed pages after which a collection ends: the upstream is down, and the next run does the rest."""
@@ -156,6 +171,18 @@ class Services:
             )
 
     @cached_property
+    def redrive(self) -> Redrive:
+        """The failures of every pipeline; docs/redrive.md says how one is added."""
+        return Redrive(
+            [
+                LedgerRedriver(self.state, "games", GAMES_NEXT_STEP),
+                TenantRedriver(self.tenant_months),
+                TagRedriver(self.objects),
+                LedgerRedriver(self.state, "products", PRODUCTS_NEXT_STEP),
+            ]
+        )
+
+    @cached_property
     def tenants(self) -> SqlTenants:
         """Tenants and their months."""
         return SqlTenants(self.state)
@@ -174,7 +201,12 @@ class Services:
     def alerts(self) -> Alerts:
         """Tells people what they should know of."""
         open_log(self.settings.log_path)
-        return Alerts(self.notes)
+        settings = self.settings
+        webhook = Webhook(
+            settings.alert_webhook_url, settings.alert_webhook_secret, clock=self.clock
+        )
+        is_set = bool(settings.alert_webhook_url.get_secret_value())
+        return Alerts(self.notes, webhook if is_set else None, self.clock)
 
     @cached_property
     def sources(self) -> EventSources:
@@ -282,6 +314,11 @@ class Services:
         result = build_customers(tenant_id, self.objects)
         self.tenants.mark_customers(tenant_id, began)
         return result
+
+    @cached_property
+    def shops(self) -> ShopServices:
+        """Shops, and what is known of their products."""
+        return ShopServices(self.settings, self.state, self.objects, self.ledger, self.clock)
 
     @cached_property
     def runner_choices(self) -> RunnerChoices:

@@ -129,6 +129,49 @@ class Settings(BaseSettings):
         default=600, description="Seconds between two looks for stale tenant-months."
     )
 
+    shop_ably_url: str | None = Field(
+        default=None,
+        description="Base URL of ably, such as a sandbox's; the shop itself if not set.",
+    )
+    shop_hwahae_url: str | None = Field(
+        default=None,
+        description="Base URL of hwahae, such as a sandbox's; the shop itself if not set.",
+    )
+    shop_kurly_url: str | None = Field(
+        default=None,
+        description="Base URL of kurly, such as a sandbox's; the shop itself if not set.",
+    )
+    shop_musinsa_url: str | None = Field(
+        default=None,
+        description="Base URL of musinsa, such as a sandbox's; the shop itself if not set.",
+    )
+    shop_oliveyoung_url: str | None = Field(
+        default=None,
+        description="Base URL of oliveyoung, such as a sandbox's; the shop itself if not set.",
+    )
+    shop_zigzag_url: str | None = Field(
+        default=None,
+        description="Base URL of zigzag, such as a sandbox's; the shop itself if not set.",
+    )
+    shops_file: Path | None = Field(
+        default=None, description="A TOML or JSON file that declares one more shop."
+    )
+    products_platforms: str = Field(
+        default="",
+        description="Platforms whose schedules run by themselves, with commas between.",
+    )
+    products_schedule_hour: Annotated[int, Field(ge=0, le=23)] = Field(
+        default=2, description="Hour (Asia/Seoul) at which the day of a platform begins."
+    )
+    products_parallel_batches: Annotated[int, Field(gt=0)] = Field(
+        default=1, description="Batches of one platform that are scanned at the same time."
+    )
+    products_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="Seconds that one try of a product may take."
+    )
+    products_sensor_seconds: Annotated[int, Field(ge=5)] = Field(
+        default=30, description="Seconds between two looks for batches that wait."
+    )
     tags_runner: Literal["local", "cloud_run_job", "http_service"] = Field(
         default="local",
         description="What runs the tasks of tenants that were given no runner of their own.",
@@ -185,6 +228,14 @@ class Settings(BaseSettings):
     dagster_url: str = Field(
         default="http://127.0.0.1:3000",
         description="Dagster's webserver, which the REST API starts runs through.",
+    )
+    alert_webhook_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Where alerts are posted, besides the log; empty: nowhere.",
+    )
+    alert_webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs what is posted there, as Standard Webhooks has it; empty: it is not signed.",
     )
     unit_lease_seconds: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="How long a lease on a unit lasts without a heartbeat."

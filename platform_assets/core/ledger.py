@@ -39,14 +39,6 @@ class PlanLedger(Protocol):
         """All units of the plan, in the order in which they were planned."""
         ...
 
-    def take_back(self, plan: Plan, unit_ids: Collection[str]) -> int:
-        """Makes units that are DONE pending again, their details gone: what they brought turned out to be wrong.
-
-        Returns:
-            How many; units in another state, and those of a closed plan, are left alone.
-        """
-        ...
-
     def close_plan(self, plan: Plan) -> bool:
         """Marks the plan closed if all of its units are done; False (and no change) if some are not."""
         ...
@@ -91,4 +83,16 @@ class UnitLedger(Protocol):
 
     def read_done(self, plan: Plan, unit_ids: Collection[str]) -> set[str]:
         """Those of the units that are DONE by now, whoever did them."""
+        ...
+
+
+class CorrectableLedger(Protocol):
+    """Units whose outcome turned out to be wrong. Used by domains that find out after `run_units`."""
+
+    def take_back(self, plan: Plan, unit_ids: Collection[str]) -> int:
+        """Makes units that are DONE pending again, their details gone: what they brought turned out to be wrong.
+
+        Returns:
+            How many; units in another state, and those of a closed plan, are left alone.
+        """
         ...

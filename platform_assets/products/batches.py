@@ -13,7 +13,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.ledger import PlanLedger, UnitLedger
+from platform_assets.core.ledger import CorrectableLedger, PlanLedger, UnitLedger
 from platform_assets.core.owner import describe_owner
 from platform_assets.core.units import (
     Attempt,
@@ -39,8 +39,8 @@ _KEY = re.compile(r"([a-z][a-z0-9_]{0,39})/(\d{4}-\d{2}-\d{2})/(\d{1,5})-of-(\d{
 _LEASE_SECONDS = 60.0
 
 
-class DayLedger(PlanLedger, UnitLedger, Protocol):
-    """Plans and their units."""
+class DayLedger(PlanLedger, UnitLedger, CorrectableLedger, Protocol):
+    """Plans and their units, also those that were wrongly done."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

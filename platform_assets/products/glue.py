@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.errors import PermanentError
 from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, tell_finding
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batch_result import BatchResult
@@ -28,6 +28,9 @@ CHECKS = {
     FEW_FAILURES: "Not too many products could not be read.",
 }
 """Checks of the snapshots."""
+
+PLATFORM_TAG = "sluice/platform"
+DAY_TAG = "sluice/day"
 
 ALERT = "product_batch_failed"
 """Kind of the alert about a batch that failed; its subject is the batch."""
@@ -200,8 +203,3 @@ def check_day(day: str) -> str:
         return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).strftime("%Y-%m-%d")
     except ValueError as error:
         raise PermanentError(f"{day[:40]!r} is no day: write YYYY-MM-DD", kind="bad_day") from error
-
-
-def describe_problem(error: PlatformError) -> str:
-    """For a sensor's tick."""
-    return f"{error.kind}: {error}"

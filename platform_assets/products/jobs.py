@@ -5,15 +5,20 @@ import dagster as dg
 import pydantic
 
 from platform_assets.glue import explained_failures
-from platform_assets.products.glue import CHANGES, SNAPSHOTS, split_day
+from platform_assets.products.glue import CHANGES, DAY_TAG, PLATFORM_TAG, SNAPSHOTS, split_day
 from platform_assets.services import Services
 
 
 class DayConfig(dg.Config):
     """Whose day is split."""
 
-    platform: str = pydantic.Field(description="A platform, such as musinsa.")
-    day: str = pydantic.Field(default="", description="YYYY-MM-DD; today if empty.")
+    platform: str = pydantic.Field(
+        default="",
+        description="A platform, such as musinsa; the run's tag sluice/platform if empty.",
+    )
+    day: str = pydantic.Field(
+        default="", description="YYYY-MM-DD; the run's tag sluice/day, or today, if empty."
+    )
 
 
 @dg.op
@@ -22,7 +27,9 @@ def split_product_day(
 ) -> None:
     """Lists the platform's products and splits them into batches; a day that was split stays as it is."""
     with explained_failures():
-        planned = split_day(context, services, config.platform, config.day or None)
+        tags = context.run.tags  # `dagster job execute` takes no configuration but from a file
+        platform = config.platform or tags.get(PLATFORM_TAG, "")
+        planned = split_day(context, services, platform, config.day or tags.get(DAY_TAG))
     context.add_output_metadata(
         {"batches": len(planned), "products": sum(len(each.products) for each in planned)}
     )

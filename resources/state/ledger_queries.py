@@ -3,14 +3,27 @@
 What one run does with its own plan is in `ledger.py`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from platform_assets.core.units import PlanState, Scope, UnitRecord, UnitState
 from resources.state.database import StateDatabase
+from resources.state.statements import CHUNK
 from resources.state.tables import plans, units
 from resources.state.unit_statements import RECORD_COLUMNS, read_record
 
@@ -20,13 +33,20 @@ PURGE_PLANS = 20
 
 @dataclass(frozen=True, slots=True)
 class UnitFilter:
-    """Which units: those that match every field; None matches any value."""
+    """Which units: those that match every field; None matches any value, and no unit ids match any unit.
+
+    `with_parts`: `games` is also `games/raw_games`. `only_open`: not those that were left with a plan that
+    is closed.
+    """
 
     pipeline: str | None = None
     tenant: str | None = None
     partition: str | None = None
     state: UnitState | None = None
     error_kind: str | None = None
+    unit_ids: frozenset[str] = frozenset()
+    with_parts: bool = False
+    only_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +125,11 @@ class LedgerQueries:
                 for row in connection.execute(statement)
             ]
 
-    def redrive(self, wanted: UnitFilter) -> int:
-        """Turns failed units of open plans into pending ones; returns how many.
+    def redrive(self, wanted: UnitFilter) -> dict[Scope, int]:
+        """Turns failed units of open plans into pending ones; how many, by cell, in the order of the cells.
 
-        Their attempts, checkpoints and last errors are kept. Units in another state are left alone, whatever
-        `wanted.state` says.
+        Their attempts count from 0 again; checkpoints and last errors are kept. Units in another state are left alone,
+        whatever `wanted.state` says.
         """
         key = (units.c.plan_id, units.c.unit_id)
         failed = (
@@ -125,10 +145,13 @@ class LedgerQueries:
         statement = (
             update(units)
             .where(tuple_(*key).in_(failed), units.c.state == UnitState.FAILED)
-            .values(state=UnitState.PENDING, updated_at=self._database.clock.now())
+            .values(state=UnitState.PENDING, attempts=0, updated_at=self._database.clock.now())
+            .returning(units.c.plan_id)
         )
         with self._database.write() as connection:
-            return connection.execute(statement).rowcount
+            counts = Counter(connection.scalars(statement))
+            scopes = _read_scopes(connection, counts)
+        return {scopes[plan_id]: counts[plan_id] for plan_id in scopes}
 
     def purge(self, before: datetime) -> int:
         """Deletes the units of plans that were closed before this time; returns the number of such plans.
@@ -165,22 +188,44 @@ class LedgerQueries:
             yield emptied
 
 
+def _read_scopes(connection: Connection, plan_ids: Collection[int]) -> dict[int, Scope]:
+    """Plan id -> its cell, in the order of the cells."""
+    cell = (plans.c.pipeline, plans.c.tenant, plans.c.partition)
+    scopes: dict[int, Scope] = {}
+    known = sorted(plan_ids)
+    for start in range(0, len(known), CHUNK):
+        chunk = known[start : start + CHUNK]
+        statement = select(plans.c.plan_id, *cell).where(plans.c.plan_id.in_(chunk))
+        for plan_id, pipeline, tenant, partition in connection.execute(statement):
+            scopes[plan_id] = Scope(pipeline, tenant, partition)
+    return dict(sorted(scopes.items(), key=lambda item: astuple(item[1])))
+
+
 def _closed(before: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return plans.c.state == PlanState.CLOSED, plans.c.closed_at < before
 
 
 def _match_units(wanted: UnitFilter) -> list[ColumnElement[bool]]:
     pairs = ((units.c.state, wanted.state), (units.c.error_kind, wanted.error_kind))
-    return [column == value for column, value in pairs if value is not None]
+    chosen = [units.c.unit_id.in_(wanted.unit_ids)] if wanted.unit_ids else []
+    return [*(column == value for column, value in pairs if value is not None), *chosen]
 
 
 def _match_plans(wanted: UnitFilter) -> list[ColumnElement[bool]]:
-    pairs = (
-        (plans.c.pipeline, wanted.pipeline),
-        (plans.c.tenant, wanted.tenant),
-        (plans.c.partition, wanted.partition),
-    )
-    return [column == value for column, value in pairs if value is not None]
+    pairs = ((plans.c.tenant, wanted.tenant), (plans.c.partition, wanted.partition))
+    matched = [column == value for column, value in pairs if value is not None]
+    if wanted.only_open:
+        matched.append(plans.c.state == PlanState.OPEN)
+    return matched if wanted.pipeline is None else [*matched, _match_pipeline(wanted)]
+
+
+def _match_pipeline(wanted: UnitFilter) -> ColumnElement[bool]:
+    name = wanted.pipeline or ""
+    if not wanted.with_parts:
+        return plans.c.pipeline == name
+    # No LIKE: SQLite's does not tell case apart.
+    parts = func.substr(plans.c.pipeline, 1, len(name) + 1) == f"{name}/"
+    return or_(plans.c.pipeline == name, parts)
 
 
 def _match(wanted: UnitFilter) -> list[ColumnElement[bool]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, func, select, text
 
 from platform_assets.core.units import JsonObject
 from resources.state.columns import JsonText, UtcDateTime
@@ -21,6 +21,8 @@ _ADD = text(
 ).bindparams(bindparam("value", type_=JsonText()), bindparam("now", type_=UtcDateTime()))
 
 _LOCK = select(notes.c.value).where(notes.c.name == bindparam("b_name")).with_for_update()
+
+_FIND = select(notes.c.name, notes.c.value).order_by(notes.c.name)
 
 _GET = select(notes.c.value, notes.c.updated_at).where(notes.c.name == bindparam("b_name"))
 
@@ -57,3 +59,10 @@ class SqlNotes:
         with self._database.read() as connection:
             row = connection.execute(_GET, {"b_name": name}).first()
         return None if row is None else (row[0], row[1])
+
+    def find(self, prefix: str) -> dict[str, JsonObject]:
+        """The notes whose names begin so: name -> value, by name."""
+        # No LIKE: SQLite's does not tell case apart.
+        statement = _FIND.where(func.substr(notes.c.name, 1, len(prefix)) == prefix)
+        with self._database.read() as connection:
+            return {row.name: row.value for row in connection.execute(statement)}

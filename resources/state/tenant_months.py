@@ -3,7 +3,7 @@
 What a run does with its own cells is in `tenant_ledger.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,9 @@ from platform_assets.core.owner import is_dead
 from platform_assets.tenants import transitions
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth
 from resources.state.database import StateDatabase
+from resources.state.statements import CHUNK
 from resources.state.tables import tenant_month_states as states
+from resources.state.tables import tenants as tenant_rows
 from resources.state.tenant_claims import describe_loss, fail_month
 from resources.state.tenant_rows import (
     MONTH_ORDER,
@@ -68,11 +70,22 @@ class SqlTenantMonths:
                 read_months(connection, *_is_cell(tenant_id, month)), tenant_id, month
             )
 
-    def find(self, status: MonthStatus | None = None, limit: int = 1000) -> list[TenantMonth]:
-        """Tenant-months in a status, in any if None, by tenant and month, at most `limit`."""
+    def find(
+        self, status: MonthStatus | None = None, limit: int = 1000, *, active: bool | None = None
+    ) -> list[TenantMonth]:
+        """Tenant-months in a status, in any if None, by tenant and month, at most `limit`.
+
+        Args:
+            status: Which status.
+            limit: How many.
+            active: Only those of tenants that are active, or that are not.
+        """
         statement = SELECT_MONTHS.order_by(*MONTH_ORDER).limit(limit)
         if status is not None:
             statement = statement.where(states.c.status == status)
+        if active is not None:
+            chosen = select(tenant_rows.c.tenant_id).where(tenant_rows.c.active.is_(active))
+            statement = statement.where(states.c.tenant_id.in_(chosen))
         with self._database.read() as connection:
             return [read_month(row) for row in connection.execute(statement)]
 
@@ -101,6 +114,26 @@ class SqlTenantMonths:
                 )
             found = transitions.reset(found, self._database.clock.now())
             write_months(connection, [found])
+            return found
+
+    def reset_failed(self, cells: Collection[Cell]) -> list[TenantMonth]:
+        """Those of the cells that are FAILED, and whose tenant is active, as PENDING with their failures forgotten."""
+        wanted, found = sorted(cells), list[TenantMonth]()
+        for start in range(0, len(wanted), CHUNK // 2):
+            found += self._reset_chunk(wanted[start : start + CHUNK // 2])
+        return found
+
+    def _reset_chunk(self, cells: Collection[Cell]) -> list[TenantMonth]:
+        with self._database.write() as connection:
+            tenants = lock_tenants(connection, {tenant_id for tenant_id, _ in cells})
+            failed = lock_months(
+                connection, is_one_of(cells), states.c.status == MonthStatus.FAILED
+            )
+            now = self._database.clock.now()
+            found = [
+                transitions.reset(month, now) for month in failed if tenants[month.tenant_id].active
+            ]
+            write_months(connection, found)
             return found
 
     def expire(self, stale_seconds: float, is_gone: IsGone) -> list[TenantMonth]:

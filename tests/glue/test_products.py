@@ -165,6 +165,12 @@ def test_a_day_is_listed_split_into_batches_of_50_and_each_is_a_partition(rig: R
     ]  # fmt: skip
 
 
+def test_platform_and_day_can_be_run_tags_for_the_command_line(rig: Rig):
+    tags = {"sluice/platform": "musinsa", "sluice/day": "2026-11-01"}
+    assert rig.run("product_day", **tags).is_success
+    assert rig.keys()[0] == "musinsa/2026-11-01/1-of-3"
+
+
 def test_a_day_that_was_split_stays_as_it_is_when_products_are_added(rig: Rig):
     rig.split()
     rig.shop.count = 400

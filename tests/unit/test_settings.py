@@ -87,6 +87,18 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         tenants_month_timeout_minutes="1.5",
         tenants_orchestrator_seconds="5",
         tenants_stale_check_seconds="6",
+        shop_ably_url="http://127.0.0.1:1/ably",
+        shop_hwahae_url="http://127.0.0.1:1/hwahae",
+        shop_kurly_url="http://127.0.0.1:1/kurly",
+        shop_musinsa_url="http://127.0.0.1:1/musinsa",
+        shop_oliveyoung_url="http://127.0.0.1:1/oliveyoung",
+        shop_zigzag_url="http://127.0.0.1:1/zigzag",
+        shops_file=str(tmp_path / "shop.toml"),
+        products_platforms="musinsa,zigzag",
+        products_schedule_hour="3",
+        products_parallel_batches="2",
+        products_timeout_seconds="30",
+        products_sensor_seconds="5",
         tags_runner="http_service",
         tags_parallelism="9",
         tags_shards="50",
@@ -104,6 +116,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         api_open_reads="true",
         api_requests_per_minute="60",
         dagster_url="http://127.0.0.1:4321",
+        alert_webhook_url=f"http://127.0.0.1:5432/{SECRET}",
+        alert_webhook_secret=SECRET,
         unit_lease_seconds="2.5",
         retention_days="30",
     )
@@ -118,11 +132,15 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert (settings.games_schedule_hour, settings.unit_lease_seconds) == (23, 2.5)
     assert (settings.tenants_first_month, settings.tenants_queued) == ("2020-02", 0)
     assert (settings.tenants_in_flight, settings.tenants_stale_minutes) == (7, 0.5)
+    assert settings.shop_musinsa_url == "http://127.0.0.1:1/musinsa"
+    assert (settings.products_platforms, settings.products_schedule_hour) == ("musinsa,zigzag", 3)
     assert (settings.tags_runner, settings.tags_parallelism) == ("http_service", 9)
     assert settings.tags_service_token.get_secret_value() == SECRET
     assert (settings.cloud_run_job, settings.cloud_run_region) == ("tagging", "europe-west1")
     assert settings.api_tokens.get_secret_value() == f"ops:operate:{SECRET}"
     assert (settings.api_open_reads, settings.dagster_url) == (True, "http://127.0.0.1:4321")
+    assert settings.alert_webhook_url.get_secret_value() == f"http://127.0.0.1:5432/{SECRET}"
+    assert settings.alert_webhook_secret.get_secret_value() == SECRET
     assert set(Settings.model_fields) == settings.model_fields_set, "the test sets every variable"
 
 
@@ -149,6 +167,10 @@ def test_all_bad_values_are_named_in_one_refusal(monkeypatch: pytest.MonkeyPatch
         "tenants_slice_records": "1001",
         "tenants_stale_minutes": "0",
         "tenants_orchestrator_seconds": "4",
+        "products_schedule_hour": "24",
+        "products_parallel_batches": "0",
+        "products_timeout_seconds": "0",
+        "products_sensor_seconds": "4",
         "tags_runner": "kubernetes",
         "tags_parallelism": "0",
         "tags_shards": "101",
@@ -180,6 +202,8 @@ def test_a_refusal_shows_no_secret(monkeypatch: pytest.MonkeyPatch):
 def test_no_secret_is_in_the_repr():
     settings = Settings(
         igdb_client_secret=SecretStr(SECRET),
+        alert_webhook_url=SecretStr(f"https://hooks.example/{SECRET}"),
+        alert_webhook_secret=SecretStr(SECRET),
         state_url=f"postgresql+psycopg2://me:{PASSWORD}@db/sluice",
     )
     for shown in (repr(settings), str(settings)):

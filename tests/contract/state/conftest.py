@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from platform_assets.core.ledger import PlanLedger, UnitLedger
+from platform_assets.core.ledger import CorrectableLedger, PlanLedger, UnitLedger
 from resources.state.database import StateDatabase, open_state
 from resources.state.ledger import SqlLedger
 from resources.state.tables import metadata
@@ -16,7 +16,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.memory_ledger import MemoryLedger
 
 
-class Ledger(PlanLedger, UnitLedger, Protocol):
+class Ledger(PlanLedger, UnitLedger, CorrectableLedger, Protocol):
     """Both halves of a ledger."""
 
 

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -45,3 +47,13 @@ def test_a_cause_that_comes_back_is_told_again(alerts: Alerts):
 def test_kinds_do_not_know_of_each_other(alerts: Alerts):
     alerts.update("tenant_disabled", CAUSE)
     assert alerts.update("batch_failed", CAUSE) == ["acme"]
+
+
+def test_of_many_processes_that_see_a_cause_at_once_one_tells_it(database: StateDatabase):
+    def look(_: int) -> list[str]:
+        return Alerts(SqlNotes(database)).update("tenant_disabled", CAUSE)
+
+    with capture_logs() as lines, ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(look, range(16)))
+    assert sorted(told) == [[]] * 15 + [["acme"]]
+    assert len(lines) == 1

@@ -92,22 +92,63 @@ def test_failed_units_are_listed_newest_plan_first(ledger: SqlLedger, queries: L
     assert len(queries.failed_units(UnitFilter(error_kind="timeout"))) == 2
 
 
-def test_redrive_makes_failed_units_pending_and_keeps_attempts(
+def test_redrive_makes_failed_units_pending_with_fresh_attempts(
     ledger: SqlLedger, queries: LedgerQueries
 ):
     games = run_plan(ledger, GAMES, ["timeout", None])
     acme = run_plan(ledger, ACME, ["timeout", "schema"])
-    assert queries.redrive(UnitFilter(tenant="acme", error_kind="timeout")) == 1
+    assert queries.redrive(UnitFilter(tenant="acme", error_kind="timeout")) == {ACME: 1}
     assert [r.state for r in ledger.read_units(acme)] == [UnitState.PENDING, UnitState.FAILED]
-    assert ledger.read_units(acme)[0].attempts == 1
+    assert ledger.read_units(acme)[0].attempts == 0
+    assert ledger.read_units(acme)[0].error_kind == "timeout", "why it failed is still known"
     assert ledger.read_units(games)[0].state is UnitState.FAILED
-    assert queries.redrive(UnitFilter()) == 2
-    assert queries.redrive(UnitFilter()) == 0
+    assert queries.redrive(UnitFilter()) == {GAMES: 1, ACME: 1}
+    assert queries.redrive(UnitFilter()) == {}
+
+
+def test_redrive_counts_by_cell(ledger: SqlLedger, queries: LedgerQueries):
+    cells = [replace(GAMES, partition=f"2026-11-{day:02}") for day in range(1, 4)]
+    for number, cell in enumerate(cells):
+        run_plan(ledger, cell, ["timeout"] * number + [None])
+    assert queries.redrive(UnitFilter()) == {cells[1]: 1, cells[2]: 2}
+
+
+def test_a_filter_takes_the_named_units_alone(ledger: SqlLedger, queries: LedgerQueries):
+    plan = run_plan(ledger, GAMES, ["timeout", "timeout", None])
+    wanted = UnitFilter(unit_ids=frozenset({"unit-1", "unit-2", "unit-9"}))
+    assert queries.redrive(wanted) == {GAMES: 1}
+    assert [r.state for r in ledger.read_units(plan)] == [
+        UnitState.FAILED,
+        UnitState.PENDING,
+        UnitState.DONE,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "with_parts", "total"),
+    [
+        ("games", True, 1),
+        ("games", False, 0),
+        ("games/raw", True, 1),
+        ("games/raw", False, 1),
+        ("games/ra", True, 0),
+        ("Games", True, 0),
+        ("game_", True, 0),
+        ("%", True, 0),
+    ],
+)
+def test_a_pipeline_is_asked_for_with_its_parts_or_alone(
+    ledger: SqlLedger, queries: LedgerQueries, pipeline: str, with_parts: bool, total: int
+):
+    run_plan(ledger, GAMES, [None])
+    run_plan(ledger, ACME, [None])
+    wanted = UnitFilter(pipeline=pipeline, with_parts=with_parts)
+    assert sum(row.count for row in queries.count_units(wanted)) == total
 
 
 def test_redrive_leaves_units_that_did_not_fail(ledger: SqlLedger, queries: LedgerQueries):
     plan = run_plan(ledger, GAMES, [None, None])
-    assert queries.redrive(UnitFilter(state=UnitState.DONE)) == 0
+    assert queries.redrive(UnitFilter(state=UnitState.DONE)) == {}
     assert ledger.read_done(plan, ["unit-0", "unit-1"]) == {"unit-0", "unit-1"}
 
 

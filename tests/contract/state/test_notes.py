@@ -41,3 +41,13 @@ def test_changes_at_the_same_time_are_all_kept(notes: SqlNotes):
     found = notes.get("runners")
     assert found is not None
     assert set(found[0]) == {str(number) for number in range(40)}
+
+
+def test_notes_are_found_by_how_their_names_begin(notes: SqlNotes):
+    for name in ("alerts/b", "alerts/a", "alerts", "alertsXc", "ALERTS/d", "other/alerts/e"):
+        notes.put(name, {"name": name})
+    assert notes.find("alerts/") == {
+        "alerts/a": {"name": "alerts/a"},
+        "alerts/b": {"name": "alerts/b"},
+    }
+    assert notes.find("a%/") == notes.find("alerts_") == {}

@@ -52,6 +52,8 @@ def test_the_stable_paths_are_there():
         ("get", f"{batch}/tag-runners"),
         ("put", f"{batch}/tag-runners/{{tenant_id}}"),
         ("delete", f"{batch}/tag-runners/{{tenant_id}}"),
+        ("get", f"{batch}/failures"),
+        ("post", f"{batch}/redrive"),
         ("get", "/metrics"),
     }
 

@@ -118,7 +118,7 @@ $(VENV)/.runtime: EXTRAS :=
 $(VENV)/.runtime: SATISFIES := $(VENV)/.runtime
 $(VENV)/.ui: EXTRAS := [ui]
 $(VENV)/.ui: SATISFIES := $(VENV)/.runtime $(VENV)/.ui
-$(VENV)/.dev: EXTRAS := [ui,aws,gcp,korean,dev]
+$(VENV)/.dev: EXTRAS := [ui,aws,gcp,korean,browser,dev]
 $(VENV)/.dev: SATISFIES := $(STAMPS)
 
 $(STAMPS): pyproject.toml constraints.txt | $(VENV)/.created

@@ -156,6 +156,9 @@ class Settings(BaseSettings):
     shops_file: Path | None = Field(
         default=None, description="A TOML or JSON file that declares one more shop."
     )
+    chromium: Path | None = Field(
+        default=None, description="Chromium for shops that need a browser; the one on the PATH."
+    )
     products_platforms: str = Field(
         default="",
         description="Platforms whose schedules run by themselves, with commas between.",

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine import OnProgress
 from platform_assets.core.errors import PermanentError
+from platform_assets.core.months import TIMEZONE
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
@@ -24,7 +26,7 @@ from platform_assets.products.batches import (
     split_day,
 )
 from platform_assets.products.listing import list_products
-from platform_assets.products.platform import ShopPlatform
+from platform_assets.products.platform import ShopPlatform, WorkerKind
 from platform_assets.products.platforms import PLATFORMS, find_platform
 from platform_assets.products.platforms.configured import declare_platform
 from platform_assets.products.progress import DayProgress, measure_day
@@ -32,6 +34,7 @@ from platform_assets.products.scan import Scanner, scan_batch
 from platform_assets.products.source import ShopSource
 from platform_assets.products.turns import take_turn
 from platform_assets.settings import Settings
+from resources.browser_shops import BrowserShops
 from resources.caps import Cap, shop_cap
 from resources.logs import open_log
 from resources.shops import HttpShops
@@ -112,9 +115,19 @@ class ShopServices:
         """
         open_log(self.settings.log_path)
         url: str | None = getattr(self.settings, f"shop_{platform.name}_url", None)
-        shops = HttpShops(SqlCapStates(self._state), self._clock)
-        async with shops.open(platform, self.find_cap(platform), url) as source:
+        async with self._openers[platform.kind].open(
+            platform, self.find_cap(platform), url
+        ) as source:
             yield source
+
+    @property
+    def _openers(self) -> Mapping[WorkerKind, HttpShops | BrowserShops]:
+        states, settings = SqlCapStates(self._state), self.settings
+        seconds = settings.products_timeout_seconds / 2  # one page of two tries
+        return {
+            WorkerKind.HTTP: HttpShops(states, self._clock),
+            WorkerKind.BROWSER: BrowserShops(states, self._clock, settings.chromium, seconds),
+        }
 
     async def split_day(self, name: str, day: str) -> list[PlannedBatch]:
         """Lists a shop's products, adds them to the known ones, and splits the day if it was not split before.
@@ -166,6 +179,13 @@ class ShopServices:
         opened = read_opening(self._ledger, name, day)
         began_at = datetime.fromisoformat(opened) if opened else None
         return measure_day(self.find_day(name, day), states, began_at, self._clock.now())
+
+    def measure_recent(self) -> list[DayProgress]:
+        """How far yesterday and today are, of all platforms that have split them."""
+        now = self._clock.now().astimezone(ZoneInfo(TIMEZONE))
+        days = [(now - timedelta(days=back)).strftime("%Y-%m-%d") for back in (1, 0)]
+        measured = (self.measure_day(name, day) for name in self.known.count() for day in days)
+        return [progress for progress in measured if progress is not None]
 
     def _make_scanner(
         self, platform: ShopPlatform, source: ShopSource, on_progress: OnProgress | None

@@ -83,6 +83,12 @@ def read_net_error(message: str) -> str | None:
     return match[1] if match else None
 
 
+def read_start_error(message: str) -> str:
+    """What a browser printed before it ended, out of Playwright's account of its start; else how that begins."""
+    printed = " ".join(re.findall(r"^.*\[err\] (.*)$", message, re.MULTILINE))
+    return printed or message.partition("\n")[0]
+
+
 def missing_browser(tried: str) -> RefusedError:
     """There is no Chromium at the place that was named, or none on the PATH."""
     return RefusedError(

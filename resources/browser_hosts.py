@@ -23,9 +23,9 @@ def host_of(url: str) -> str:
     """The host of an http or https URL, without its port; empty for any other text."""
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
     except ValueError:
         return ""
+    return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
 
 
 def write_resolver_rules(allowed: Collection[str] | None, addresses: Mapping[str, str]) -> str:

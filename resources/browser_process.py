@@ -8,22 +8,27 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from platform_assets.core.errors import RefusedError
-from resources.browser_errors import CHROMIUM_NAMES, missing_browser, missing_extra, not_started
+from resources.browser_errors import (
+    CHROMIUM_NAMES,
+    missing_browser,
+    missing_extra,
+    not_started,
+    read_start_error,
+)
 from resources.browser_family import BrowserFamily
 from resources.http_errors import quote_upstream
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, CDPSession, Playwright
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
 """For a browser that lives to answer a question."""
 
 ARGUMENTS = (
@@ -63,13 +68,14 @@ class BrowserProcess:
     Attributes:
         browser: Where contexts are opened.
         family: Its processes.
+        folders: Its profile, and the folder of its socket.
     """
 
     browser: "Browser"
     family: BrowserFamily
+    folders: tuple[Path, ...]
     _driver: "Playwright"
     _session: "CDPSession"
-    _folders: tuple[Path, ...]
 
     @classmethod
     async def start(
@@ -90,9 +96,13 @@ class BrowserProcess:
         async with starter:
             return await starter.start()
 
+    def is_connected(self) -> bool:
+        """Whether nobody has noticed yet that the browser died."""
+        return self.browser.is_connected()
+
     async def is_alive(self) -> bool:
         """Whether the browser answers."""
-        if not self.browser.is_connected():
+        if not self.is_connected():
             return False
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -114,7 +124,7 @@ class BrowserProcess:
     def kill(self) -> None:
         """Kills its processes and removes its folders. Never blocks; safe to call again."""
         self.family.kill()
-        for folder in self._folders:
+        for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -137,17 +147,16 @@ class _Starter:
         with anyio.move_on_after(ANSWER_SECONDS, shield=True), suppress(*playwright_errors()):
             await self._entering
             # The driver ends the browser when it is asked to stop.
-            await self._manager.__aexit__()
+            await self._manager.__aexit__(None, None, None)
 
     async def start(self) -> BrowserProcess:
         try:
             async with asyncio.timeout(self._seconds):
                 # A start that is cancelled half way would leave the driver's process behind.
-                self._entering = asyncio.ensure_future(self._manager.__aenter__())
-                driver = await asyncio.shield(self._entering)
-                return await self._launch(driver)
+                self._entering = entering = asyncio.ensure_future(self._manager.__aenter__())
+                return await self._launch(await asyncio.shield(entering))
         except (TimeoutError, OSError, *playwright_errors()) as error:
-            said = quote_upstream(str(error)) or f"not within {self._seconds:g} s"
+            said = quote_upstream(read_start_error(str(error))) or f"not within {self._seconds:g} s"
             raise not_started(self._executable, said) from error
 
     async def _launch(self, driver: "Playwright") -> BrowserProcess:
@@ -162,21 +171,18 @@ class _Starter:
         session = await browser.new_browser_cdp_session()
         info: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
         leader = next(it["id"] for it in info["processInfo"] if it["type"] == "browser")
-        family = BrowserFamily(leader)
-        return BrowserProcess(browser, family, driver, session, _find_folders(family))
+        family = BrowserFamily.find(leader)
+        return BrowserProcess(browser, family, _find_folders(family), driver, session)
 
 
 def playwright_errors() -> tuple[type[Exception], ...]:
-    """What Playwright raises: its own error, and a bare Exception when its driver has died.
-
-    Only call it once Playwright was loaded.
-    """
+    """What Playwright raises. Only to be called where Playwright was loaded before."""
     from playwright.async_api import Error  # noqa: PLC0415 - an extra
 
     return (Error,)
 
 
-def _load_playwright() -> Any:
+def _load_playwright() -> "AbstractAsyncContextManager[Playwright]":
     try:
         from playwright.async_api import async_playwright  # noqa: PLC0415 - an extra, and slow
     except ImportError as error:
@@ -204,5 +210,3 @@ def _find_folders(family: BrowserFamily) -> tuple[Path, ...]:
         return folder, (folder / "SingletonSocket").readlink().parent
     except OSError:
         return (folder,)
-
-

@@ -98,18 +98,27 @@ class HttpShop:
         return reply.content
 
     def _describe(self, request: PageRequest) -> HttpRequest:
-        if request.host not in self._hosts:
-            raise RefusedError(
-                f"{self._name}: a request names the host {request.host!r}, and there are {', '.join(self._hosts)}: "
-                "correct the module of the shop",
-                kind="bad_platform",
-            )
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False)
         json_header = {} if body is None else {"content-type": "application/json"}
         return HttpRequest(
             request.method,
-            self._hosts[request.host] + request.path,
+            find_host(self._name, self._hosts, request) + request.path,
             headers={**json_header, **request.headers},
             content=None if body is None else body.encode(),
             label=self._name,
         )
+
+
+def find_host(name: str, hosts: Mapping[str, str], request: PageRequest) -> str:
+    """The base URL that a request of a shop names.
+
+    Raises:
+        RefusedError: kind `bad_platform`: the shop has no such host.
+    """
+    if request.host not in hosts:
+        raise RefusedError(
+            f"{name}: a request names the host {request.host!r}, and there are {', '.join(hosts)}: correct the module "
+            "of the shop",
+            kind="bad_platform",
+        )
+    return hosts[request.host]

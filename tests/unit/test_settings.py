@@ -94,6 +94,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         shop_oliveyoung_url="http://127.0.0.1:1/oliveyoung",
         shop_zigzag_url="http://127.0.0.1:1/zigzag",
         shops_file=str(tmp_path / "shop.toml"),
+        chromium="/usr/bin/chromium",
         products_platforms="musinsa,zigzag",
         products_schedule_hour="3",
         products_parallel_batches="2",

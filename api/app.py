@@ -17,7 +17,7 @@ from api.context import ApiContext
 from api.gate import Gate
 from api.limits import RequestRate
 from api.problems import document_problems, install_handlers
-from api.routes import advertisers, failures, months, overview, tag_runners
+from api.routes import advertisers, failures, months, overview, product_days, tag_runners
 from api.run_desk import RunDesk
 from api.schemas import ProblemOut
 from platform_assets.services import Services
@@ -80,7 +80,7 @@ def assemble_routes() -> FastAPI:
         generate_unique_id_function=_name_operation,
         lifespan=_close_services,
     )
-    for module in (overview, advertisers, months, tag_runners, failures):
+    for module in (overview, advertisers, months, tag_runners, product_days, failures):
         app.include_router(module.router)
     install_handlers(app)
 

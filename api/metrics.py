@@ -56,6 +56,12 @@ class StatusCollector(Collector):
             "status",
             {"running": status.runs.running, "queued": status.runs.queued},
         )
+        yield _gauge(
+            "sluice_product_batches_waiting",
+            "Batches of products that have not ended: what more workers would take.",
+            "platform",
+            status.product_batches_waiting,
+        )
         if status.last_tick is not None:
             yield GaugeMetricFamily(
                 "sluice_orchestrator_last_tick_age_seconds",

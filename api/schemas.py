@@ -308,6 +308,9 @@ class StatusOut(Given):
     runs: RunCountsOut
     months_in_flight: UsageOut
     caps: Sequence[CapUsageOut]
+    product_batches_waiting: dict[str, int] = Field(
+        description="Batches of yesterday and today that have not ended, by shop platform."
+    )
     last_tick: LastTickOut | None
 
 
@@ -422,3 +425,26 @@ class TagRunnersOut(Given):
 
     default: str = Field(description="Of every tenant that was not moved.")
     moved: dict[str, str] = Field(description="Tenant -> runner, by tenant.")
+
+
+class ProductDayOut(Given):
+    """How far a platform's day is."""
+
+    platform: str
+    day: str
+    batches: int
+    waiting: int
+    completed: int
+    failed: int
+    products: int
+    products_done: int
+    products_failed: int
+    percent: float
+    updated_at: AwareDatetime
+    ends_at: AwareDatetime | None = Field(description="Estimate; null without one.")
+
+
+class ProductDaysOut(Given):
+    """How far the days of all platforms are."""
+
+    days: Sequence[ProductDayOut]

@@ -1,6 +1,7 @@
 """The platform at a glance: totals of tenants, months, runs and caps, and the orchestrator's last tick. Only reads."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from api.run_desk import RunDesk
@@ -14,6 +15,7 @@ from api.schemas import (
     UsageOut,
 )
 from platform_assets.core.units import JsonObject
+from platform_assets.products.progress import DayProgress
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import TenantType
 from resources.cap_state import CapState, load_state
@@ -39,6 +41,7 @@ def read_status(services: Services, runs: RunDesk) -> StatusOut:
         runs=_count_runs(runs.runs_in_hand()),
         months_in_flight=UsageOut(used=months.RUNNING, limit=services.settings.tenants_in_flight),
         caps=list(_read_caps(services, now)),
+        product_batches_waiting=_count_batches(services.shops.measure_recent()),
         last_tick=_read_tick(services.notes.get(TICK_NOTE), now),
     )
 
@@ -50,6 +53,13 @@ def _count_tenants(tenants: SqlTenants) -> TenantCountsOut:
     return TenantCountsOut(
         total=total, active=active, disabled=total - active, new=new, existing=total - new
     )
+
+
+def _count_batches(days: Iterable[DayProgress]) -> dict[str, int]:
+    waiting = Counter[str]()
+    for day in days:
+        waiting[day.platform] += day.waiting
+    return dict(waiting)
 
 
 def _count_runs(runs: Sequence[RunInHand]) -> RunCountsOut:

@@ -16,6 +16,7 @@ class DayProgress:
         platform: Which platform.
         day: ISO date.
         batches: Of the day.
+        waiting: Batches that have not ended.
         completed: Batches that have ended well, single failed products included.
         failed: Batches that say nothing that can be believed, or did not come to their end.
         products: Of the day.
@@ -29,6 +30,7 @@ class DayProgress:
     platform: str
     day: str
     batches: int
+    waiting: int
     completed: int
     failed: int
     products: int
@@ -62,6 +64,7 @@ def measure_day(
         platform=planned[0].batch.platform,
         day=planned[0].batch.day,
         batches=len(planned),
+        waiting=sum(each.state in (UnitState.PENDING, UnitState.RUNNING) for each in planned),
         completed=sum(each.state is UnitState.DONE for each in planned),
         failed=sum(each.state is UnitState.FAILED for each in planned),
         products=total,

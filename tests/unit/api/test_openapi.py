@@ -49,6 +49,7 @@ def test_the_stable_paths_are_there():
         ("post", f"{one}/retry/{{month}}"),
         ("post", f"{one}/activate"),
         ("post", f"{one}/deactivate"),
+        ("get", f"{batch}/product-days"),
         ("get", f"{batch}/tag-runners"),
         ("put", f"{batch}/tag-runners/{{tenant_id}}"),
         ("delete", f"{batch}/tag-runners/{{tenant_id}}"),

@@ -32,6 +32,7 @@ async def test_the_status_of_an_empty_platform_is_all_zero(client: httpx.AsyncCl
     assert status["runs"] == {"running": 0, "queued": 0}
     assert status["months_in_flight"] == {"used": 0, "limit": 20}
     assert status["caps"] == []
+    assert status["product_batches_waiting"] == {}
     assert status["last_tick"] is None
 
 

@@ -77,7 +77,7 @@ def apply(
         platform: Whose table.
         snapshots: The batch's.
         publish: Writes what else depends on the news, before the table changes; False: the table is left as it is.
-            Called again when another batch came between.
+            Called again when another batch came between, or when it says so itself with an `ObjectChangedError`.
 
     Raises:
         ObjectChangedError: Other batches came between again and again.
@@ -87,9 +87,9 @@ def apply(
     for tries_left in reversed(range(_TRIES)):
         before, etag = _read(objects, platform)
         news = find_news(before, snapshots)
-        if not publish(news) or not news.fresh:
-            return
         try:
+            if not publish(news) or not news.fresh:
+                return
             objects.put_if(latest_key(platform), write_snapshots(news.after.values()), etag)
         except ObjectChangedError:
             if not tries_left:

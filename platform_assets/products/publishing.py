@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from platform_assets.core.findings import Finding
 from platform_assets.core.object_keys import join_key
-from platform_assets.core.objects import ObjectMissingError, ObjectStore
+from platform_assets.core.objects import ObjectStore
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch
 from platform_assets.products.changes import Change
@@ -80,18 +80,25 @@ def _publish_changes(objects: ObjectStore, result: BatchResult, news: News) -> P
     findings = (mass, check_failures(result.failures, result.products))
     if not mass.passed:
         return Published(believed=False, findings=findings)
-    fresh = {each.product_id for each in news.fresh}
-    told = [each for each in _read_told(objects, result.batch) if each.product_id not in fresh]
-    changes = [*told, *news.changes]
-    objects.put(changes_key(result.batch), write_changes(changes))
+    key = changes_key(result.batch)
+    info = objects.head(key)
+    changes = [*_read_told(objects, key, news), *news.changes] if info else news.changes
+    objects.put_if(key, write_changes(changes), info.etag if info else None)
     counts = Counter(change.kind.value for change in changes)
     return Published(believed=True, findings=findings, changes=dict(counts))
 
 
-def _read_told(objects: ObjectStore, batch: Batch) -> list[Change]:
-    """The changes that an earlier run of the batch has told."""
-    key = changes_key(batch)
-    try:
-        return read_changes(objects.get(key), objects.url(key))
-    except ObjectMissingError:
-        return []
+def _read_told(objects: ObjectStore, key: str, news: News) -> list[Change]:
+    """The changes that earlier runs of the batch have told, those that the news tell anew left out.
+
+    Told anew is what a run wrote that ended before the latest table had it. A product that was looked at again keeps
+    what was told of the look before.
+    """
+    fresh = {each.product_id for each in news.fresh}
+    told = read_changes(objects.get(key), objects.url(key))
+    return [each for each in told if each.product_id not in fresh or _is_applied(each, news.before)]
+
+
+def _is_applied(change: Change, before: Mapping[str, ProductSnapshot]) -> bool:
+    known = before.get(change.product_id)
+    return known is not None and change.scanned_at <= known.scanned_at

@@ -143,7 +143,7 @@ def _log_outcome(batch: Batch, outcome: UnitOutcome) -> None:
 def _close(scanner: Scanner, plan: Plan, batch: Batch, report: Report) -> BatchResult:
     """What all runs of the batch have brought, published if it can be believed."""
     records = scanner.ledger.read_units(plan)
-    failed = [record for record in records if record.state is UnitState.FAILED]
+    failed = [record for record in records if _is_failed(record)]
     scanner.failed_items.replace(batch, [_describe(record) for record in failed])
     snapshots = [_read_snapshot(record.detail) for record in records if record.detail is not None]
     failures = tuple(
@@ -157,9 +157,8 @@ def _close(scanner: Scanner, plan: Plan, batch: Batch, report: Report) -> BatchR
         dict(Counter(snapshot.sale_status.value for snapshot in snapshots)),
         failures,
     )
-    if report.left:
-        reason = f"{report.left} products are left ({report.stopped or 'another run has them'})"
-        return _fail(scanner, replace(result, reason=reason))
+    if report.left or (report.stopped and report.failed):
+        return _fail(scanner, replace(result, reason=_tell_stop(report)))
     return _publish(scanner, plan, snapshots, result)
 
 
@@ -191,6 +190,18 @@ def _count(result: BatchResult) -> JsonObject:
         "statuses": dict(result.statuses),
         "changes": dict(result.changes),
     }
+
+
+def _is_failed(record: UnitRecord) -> bool:
+    """Whether a product was tried and not read, now or in an earlier run whose failures this run did not get to."""
+    return record.state is not UnitState.DONE and record.error_kind is not None
+
+
+def _tell_stop(report: Report) -> str:
+    """Why a run ended early; a refusal by the last product is no less of one."""
+    if not report.left:
+        return f"{report.failed} products could not be read ({report.stopped})"
+    return f"{report.left} products are left ({report.stopped or 'another run has them'})"
 
 
 def _describe(record: UnitRecord) -> FailedItem:

@@ -1,0 +1,78 @@
+"""When a batch is believed: how many products may vanish, or fail, at once."""
+
+import pytest
+
+from platform_assets.core.units import FailedUnit
+from platform_assets.products.product import ProductSnapshot
+from platform_assets.products.quality import (
+    FEW_FAILURES,
+    NO_MASS_CHANGE,
+    check_failures,
+    check_mass_change,
+)
+from tests.unit.products.shop import make_gone, make_ids, make_snapshot
+
+AMOUNTS = [
+    (0, 50, True),
+    (15, 50, True),
+    (16, 50, False),
+    (50, 50, False),
+    (6, 20, True),
+    (7, 20, False),
+    (6, 19, False),
+    (5, 5, True),
+    (6, 6, False),
+    (0, 0, True),
+]
+"""How many of how many, and whether that is believed: up to 30 %, and up to 5 whatever their share."""
+
+
+def vanish(count: int) -> list[ProductSnapshot]:
+    return [make_gone(each) for each in make_ids(count)]
+
+
+def know(ids: list[str]) -> dict[str, ProductSnapshot]:
+    return {each: make_snapshot(each) for each in ids}
+
+
+@pytest.mark.parametrize(("gone", "total", "passed"), AMOUNTS)
+def test_too_many_that_vanish_at_once_are_not_believed(gone: int, total: int, passed: bool):
+    found = [make_snapshot(each) for each in make_ids(total - gone, first=900_001)]
+    finding = check_mass_change(know(make_ids(gone)), [*vanish(gone), *found], total)
+    assert finding.passed is passed
+    assert finding.name == NO_MASS_CHANGE
+    assert finding.grave
+    assert finding.text.startswith(f"{gone} of {total} products are not found any more")
+
+
+def test_products_that_were_gone_before_do_not_count():
+    before = {each: make_gone(each) for each in make_ids(40)}
+    finding = check_mass_change(before, vanish(40), 50)
+    assert finding.passed
+    assert finding.numbers["gone"] == 0
+
+
+def test_products_that_were_never_seen_count_as_vanished():
+    assert not check_mass_change({}, vanish(40), 50).passed
+
+
+def test_a_mass_change_names_its_first_products():
+    text = check_mass_change(know(make_ids(40)), vanish(40), 50).text
+    assert ", ".join(make_ids(10)) in text
+    assert make_ids(11)[-1] not in text
+    assert "above 30%" in text
+
+
+@pytest.mark.parametrize(("failed", "total", "passed"), AMOUNTS)
+def test_many_failures_are_a_finding_but_not_a_grave_one(failed: int, total: int, passed: bool):
+    finding = check_failures([FailedUnit(each, "broken", "") for each in make_ids(failed)], total)
+    assert finding.passed is passed
+    assert finding.name == FEW_FAILURES
+    assert not finding.grave
+    assert finding.text.startswith(f"{failed} of {total} products could not be read")
+
+
+def test_failures_are_named_by_their_kinds_each_once():
+    failures = [FailedUnit("1", "timeout", ""), FailedUnit("2", "blocked", "")]
+    finding = check_failures([*failures, *failures], 50)
+    assert finding.text == "4 of 50 products could not be read: blocked, timeout."

@@ -4,6 +4,7 @@
 import io
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,7 +76,7 @@ def make_change(kind: ChangeKind = ChangeKind.GONE, field: str = "") -> Change:
     return Change(NAME, "1", kind, field, None, None, START, None)
 
 
-def make_file(columns: dict[str, list[object]]) -> bytes:
+def make_file(columns: dict[str, Any]) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.table(columns), file)
     return file.getvalue()
@@ -155,6 +156,9 @@ DAMAGED = {
     "without its end": WHOLE[:-1],
     "overwritten in the middle": WHOLE[:200] + bytes(200) + WHOLE[400:],
     "other columns": make_file({"color": ["red"]}),
+    "a time after all years": make_file(
+        {"scanned_at": pa.array([2**62], pa.timestamp("us", "UTC"))}
+    ),
     "text for a price": make_file({"original_price": ["cheap"], "product_id": ["1"]}),
 }
 

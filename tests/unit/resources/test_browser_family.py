@@ -63,19 +63,22 @@ def test_arguments_are_read_however_they_are_joined(tmp_path: Path):
 def test_killing_ends_the_whole_session_and_nobody_else():
     sleep = "import time; time.sleep(600)"
     command = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleep!r}]); print(); {sleep}"
-    kept = subprocess.Popen([sys.executable, "-c", sleep])
-    leader = subprocess.Popen(
-        [sys.executable, "-u", "-c", command], start_new_session=True, stdout=subprocess.PIPE
-    )
-    assert leader.stdout is not None
-    leader.stdout.readline()
-    family = BrowserFamily.find(leader.pid)
-    assert len(family.members()) == 2
-    family.kill()
-    leader.wait()
-    leader.stdout.read()  # its end: the child, which holds the other side, is gone too
-    leader.stdout.close()
-    assert family.members() == []
-    assert kept.poll() is None
-    kept.kill()
-    kept.wait()
+    with (
+        subprocess.Popen([sys.executable, "-c", sleep]) as kept,
+        subprocess.Popen(
+            [sys.executable, "-u", "-c", command], start_new_session=True, stdout=subprocess.PIPE
+        ) as leader,
+    ):
+        family = BrowserFamily.find(leader.pid)
+        try:
+            assert leader.stdout is not None
+            leader.stdout.readline()
+            assert len(family.members()) == 2
+            family.kill()
+            assert (
+                leader.stdout.read() == b""
+            )  # its end: the child, which holds it too, has closed it
+            assert kept.poll() is None
+        finally:
+            family.kill()
+            kept.kill()

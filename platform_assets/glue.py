@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 import dagster as dg
@@ -28,6 +28,9 @@ T = TypeVar("T")
 
 LOG_SECONDS = 15.0
 """Least time between two progress lines in the run's log: each costs about 14 ms on SQLite."""
+
+WAKE_SECONDS = 1.0
+"""How late a signal to end the run can be noticed."""
 
 NAMED_FAILURES = 20
 """Failed units that a run's failure names; the ledger has all of them."""
@@ -227,7 +230,7 @@ class Background(Generic[T]):
             BaseException: What the work ended with; of several errors that came together, the first.
         """
         try:
-            while (told := self._told.get()) is not None:
+            while (told := self._wait()) is not None:
                 yield told
         finally:
             self._cancel()
@@ -237,6 +240,12 @@ class Background(Generic[T]):
         except ExceptionGroup as group:
             # Dagster would show "unhandled errors in a TaskGroup" and no more.
             raise group.exceptions[0] from group
+
+    def _wait(self) -> T | None:
+        """What is told next. Wakes up now and then: a signal that comes just before a wait begins does not end it."""
+        while True:
+            with suppress(Empty):
+                return self._told.get(timeout=WAKE_SECONDS)
 
     def _end(self, _: Future[None]) -> None:
         self._ready.set()  # also when the work could not begin

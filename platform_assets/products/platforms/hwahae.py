@@ -36,7 +36,7 @@ ANONYMOUS = MappingProxyType(
     {
         "hwahae-user-id": "anonymous",
         "hwahae-device-id": "anonymous",
-        "Authorization": "Bearer ",
+        "Authorization": "Bearer",
     }
 )
 """What the shop's own site sends for visitors; without any of them the search answers 401."""

@@ -1,6 +1,6 @@
 """Scans a day of Musinsa, batch after batch, as runs of the asset do.
 
-The shop is the one of the settings, with a cap of a hundred times the real one's pace.
+The shop is the one of the settings, with a cap of eight times the real one's pace.
 """
 
 import asyncio
@@ -13,10 +13,12 @@ from platform_assets.settings import load_settings
 from resources.caps import Cap, find_cap
 
 DAY = "2026-11-20"
+PACE = 40
+"""Products a second."""
 
 
 def find_fast_cap(platform: ShopPlatform) -> Cap:
-    return replace(find_cap(platform.cap_name), requests=500)
+    return replace(find_cap(platform.cap_name), requests=PACE)
 
 
 async def scan(services: Services) -> None:

@@ -24,7 +24,7 @@ from platform_assets.settings import Settings, child_environment
 from resources.caps import find_cap
 from tests.architecture.source_tree import ROOT
 from tests.integration.processes import wait_until
-from tests.integration.products.scan_program import DAY
+from tests.integration.products.scan_program import DAY, PACE
 
 PRODUCTS = 1400
 KILLS = (150, 400, 650, 900, 1000)
@@ -132,7 +132,8 @@ def test_a_day_whose_process_is_killed_five_times_is_complete_and_repeats_only_w
 
     assert set(shop.answered) == {str(number) for number in range(1, PRODUCTS + 1)}
     repeated = shop.answered.total() - PRODUCTS
-    assert repeated <= len(KILLS) * find_cap("musinsa").in_flight
+    # What was open, and what was read since the ledger was last written: a quarter of a second on a quiet machine.
+    assert repeated <= len(KILLS) * (find_cap("musinsa").in_flight + PACE)
 
     services = Services(Settings(home=tmp_path, log_file=Path("/dev/null")))
     batches = [planned.batch for planned in services.shops.find_day("musinsa", DAY)]

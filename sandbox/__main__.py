@@ -7,6 +7,7 @@ from typing import cast
 
 COMMANDS = {
     "igdb": "sandbox.igdb.command",
+    "naver": "sandbox.naver.command",
     "shops": "sandbox.shops.command",
     "tags": "sandbox.tags.command",
     "tenants": "sandbox.tenants.command",

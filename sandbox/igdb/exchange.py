@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sandbox.igdb.faults import Fault
+from sandbox.sending import Delivery, find_mishap
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,15 @@ class Reply:
     delay_seconds: float = 0.0
     fault: Fault | None = None
     slow_seconds: float = 0.0
+
+    def deliver(self) -> Delivery:
+        """The reply as it is sent."""
+        return Delivery(
+            self.status,
+            self.body,
+            "text/plain" if self.is_text else "application/json",
+            headers={} if self.count is None else {"x-count": str(self.count)},
+            delay_seconds=self.delay_seconds,
+            mishap=find_mishap(self.fault),
+            slow_seconds=self.slow_seconds,
+        )

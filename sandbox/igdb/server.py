@@ -14,9 +14,9 @@ from aiohttp import web
 from platform_assets.core.clock import Clock
 from sandbox.igdb.exchange import Call
 from sandbox.igdb.faults import Drift
-from sandbox.igdb.sending import send
 from sandbox.igdb.table import Change, as_mapping
 from sandbox.igdb.upstream import MAX_REQUEST_BYTES, Upstream
+from sandbox.sending import send
 
 _DRIFT_STEP_SECONDS = 0.05
 _QUIET_SECONDS = 5.0
@@ -74,15 +74,15 @@ class Server:
         )
         refusal = self._upstream.judge(call)
         if refusal is not None:
-            return await send(request, refusal)
+            return await send(request, refusal.deliver())
         try:
-            return await send(request, self._upstream.answer(call))
+            return await send(request, self._upstream.answer(call).deliver())
         finally:
             self._upstream.release()
 
     async def _issue_token(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
-        return await send(request, self._upstream.issue_token({**request.query, **form}))
+        return await send(request, self._upstream.issue_token({**request.query, **form}).deliver())
 
     async def _show_stats(self, request: web.Request) -> web.Response:
         del request

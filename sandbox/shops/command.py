@@ -3,17 +3,15 @@
 import argparse
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
-
-from aiohttp import web
 
 from platform_assets.core.clock import SystemClock
 from platform_assets.core.errors import PlatformError
+from sandbox.arguments import above_0
 from sandbox.igdb.latency import Latency
+from sandbox.serving import add_place_options, read_place, serve
 from sandbox.shops.faults import FaultPlan, read_faults
 from sandbox.shops.generated import Catalogue, GeneratedCatalogue
 from sandbox.shops.real_data import read_rankings
@@ -27,10 +25,6 @@ REAL = "musinsa"
 """The shop that there are real days of."""
 
 _DESCRIPTION = "Six shops on loopback, with limits, days that differ, and faults on order."
-_STOP_SECONDS = 0.5
-"""How long requests in progress may go on after a signal to stop."""
-
-_Number = TypeVar("_Number", int, float)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,19 +39,17 @@ def main(arguments: Sequence[str]) -> int:
     except PlatformError as error:
         print(f"sandbox shops: {error.message}", file=sys.stderr)
         return 2
-    asyncio.run(_serve(server, options))
+    asyncio.run(serve(server.make_application(), read_place(options), _announce))
     return 0
 
 
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox shops", description=_DESCRIPTION)
     add = parser.add_argument
-    add("--port", type=int, required=True, help="0 picks a free one")
-    add("--host", default="127.0.0.1")
-    add("--ready-file", type=Path, help="file to write the port to, once it listens")
+    add_place_options(parser)
     add("--data", type=Path, help="folder of real products: Musinsa's real days are served")
-    add("--products", type=_above_0(int), default=1400, help="per shop, to generate")
-    add("--days", type=_above_0(int), default=7, help="days that there are; day 0 is the first")
+    add("--products", type=above_0(int), default=1400, help="per shop, to generate")
+    add("--days", type=above_0(int), default=7, help="days that there are; day 0 is the first")
     add("--seed", type=int, default=1)
     add("--latency", type=float, default=0.05, help="median latency in seconds")
     add("--faults", type=Path, help="JSON file: see sandbox/shops/faults.py")
@@ -70,18 +62,8 @@ def _make_parser() -> argparse.ArgumentParser:
 
 def _add_numbers(parser: argparse.ArgumentParser, name: str, told: str) -> None:
     """An option that may be given for all shops and for single ones; the last one holds."""
-    read, shown = _by_shop(_above_0(int)), "[SHOP=]NUMBER"
+    read, shown = _by_shop(above_0(int)), "[SHOP=]NUMBER"
     parser.add_argument(name, type=read, action="append", metavar=shown, help=told)
-
-
-def _above_0(kind: Callable[[str], _Number]) -> Callable[[str], _Number]:
-    def read_number(text: str) -> _Number:
-        value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError("must be above 0")
-        return value
-
-    return read_number
 
 
 def _by_shop(read: Callable[[str], int]) -> Callable[[str], dict[str, int]]:
@@ -148,34 +130,11 @@ def _open_catalogues(data: Path | None, products: int, seed: int) -> dict[str, C
     return made
 
 
-async def _serve(server: Server, options: argparse.Namespace) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(
-        server.make_application(), access_log=None, shutdown_timeout=_STOP_SECONDS
-    )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, options.host, options.port).start()
-        port = int(runner.addresses[0][1])
-        print(json.dumps(describe_place(f"http://{options.host}:{port}")), flush=True)
-        _announce(port, options.ready_file)
-        await stop.wait()
-    finally:
-        await runner.cleanup()
-
-
 def describe_place(url: str) -> dict[str, object]:
     """Where it listens, and the environment of a platform that uses it."""
     settings = {f"SLUICE_SHOP_{name.upper()}_URL": f"{url}/{name}" for name in WIRES}
     return {"sandbox": "shops", "url": url, "environment": settings}
 
 
-def _announce(port: int, ready_file: Path | None) -> None:
-    """Writes the port, whole or not at all."""
-    if ready_file is not None:
-        draft = ready_file.with_name(f"{ready_file.name}.tmp")
-        draft.write_text(str(port))
-        draft.replace(ready_file)
+def _announce(urls: Sequence[str]) -> str:
+    return json.dumps(describe_place(urls[0]))

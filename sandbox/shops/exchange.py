@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from sandbox.sending import Delivery, find_mishap
 from sandbox.shops.faults import Fault
 
 JSON, HTML = "application/json", "text/html"
@@ -40,6 +41,19 @@ class Reply:
     delay_seconds: float = 0.0
     fault: Fault | None = None
     slow_seconds: float = 0.0
+
+    def deliver(self) -> Delivery:
+        """The reply as it is sent."""
+        return Delivery(
+            self.status,
+            self.body,
+            self.content_type,
+            charset="utf-8",
+            headers={"Retry-After": "1"} if self.status == 429 else {},
+            delay_seconds=self.delay_seconds,
+            mishap=find_mishap(self.fault),
+            slow_seconds=self.slow_seconds,
+        )
 
 
 def refuse(status: int, body: object) -> Reply:

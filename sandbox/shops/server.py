@@ -18,10 +18,10 @@ import msgspec
 from aiohttp import web
 
 from platform_assets.core.errors import RefusedError
+from sandbox.sending import send
 from sandbox.shops.exchange import Reply
 from sandbox.shops.faults import decode_faults
 from sandbox.shops.goods import find_changes
-from sandbox.shops.sending import send
 from sandbox.shops.shop import Shop
 from sandbox.shops.wires.wire import Call
 
@@ -82,9 +82,9 @@ class Server:
         )
         admission = shop.judge(call)
         if isinstance(admission, Reply):
-            return await send(request, admission)
+            return await send(request, admission.deliver())
         try:
-            return await send(request, shop.answer(call, admission))
+            return await send(request, shop.answer(call, admission).deliver())
         finally:
             shop.release(admission)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from platform_assets.core.clock import Clock, SystemClock
 from platform_assets.core.errors import PlatformError
+from sandbox.arguments import at_least, read_share
 from sandbox.tags.chatbot import read_chatbot
 from sandbox.tags.generated import GeneratedTables, Shape
 from sandbox.tags.nsmc import read_nsmc
@@ -77,15 +78,15 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, help="folder of the object store")
     add("--tenant", type=_matching(_TENANT), default="acme")
     add("--source", type=_matching(_SOURCE), default="board")
-    add("--tables", type=_at_least(1), default=645, help="how many; of real text at most (645)")
-    add("--rows", type=_at_least(0), help="of all tables (60000); of real text at most (all)")
+    add("--tables", type=at_least(1), default=645, help="how many; of real text at most (645)")
+    add("--rows", type=at_least(0), help="of all tables (60000); of real text at most (all)")
     add("--seed", type=int, default=1)
     add(
         "--dirt",
-        type=_read_share,
+        type=read_share,
         help="share of bad rows, ten times as many have dirty text (0.01; of real text 0)",
     )
-    add("--pii", type=_read_share, help="share of rows with personal data (0.02; of real text 0)")
+    add("--pii", type=read_share, help="share of rows with personal data (0.02; of real text 0)")
     add(
         "--bad",
         type=_read_kinds,
@@ -93,7 +94,7 @@ def _make_parser() -> argparse.ArgumentParser:
         default=[],
         help=f"also make tables that cannot be read: some of {', '.join(BrokenKind)}, with commas between",
     )
-    add("--big", type=_at_least(1), metavar="MB", help="also make a CSV table of that size, `big`")
+    add("--big", type=at_least(1), metavar="MB", help="also make a CSV table of that size, `big`")
     add("--data", type=Path, help="folder of real board data, instead of invented text")
     add("--dataset", type=Dataset, choices=list(Dataset), help="which of it (nsmc)")
     add("--quiet", action="store_true", help="print nothing")
@@ -107,23 +108,6 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
         return text
 
     return read_name
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def read_number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be {least} or more")
-        return value
-
-    return read_number
-
-
-def _read_share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("must be between 0 and 1")
-    return value
 
 
 def _read_kinds(text: str) -> list[BrokenKind]:

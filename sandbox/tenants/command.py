@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from platform_assets.core.clock import Clock, SystemClock
 from platform_assets.core.errors import PlatformError, RefusedError
+from sandbox.arguments import at_least, read_share
 from sandbox.tenants.appending import append_events
 from sandbox.tenants.databases import Placement
 from sandbox.tenants.events import Source
@@ -75,14 +76,14 @@ def _make_parser() -> argparse.ArgumentParser:
         "--url",
         help="one database with a table per tenant instead: sqlite:///... or postgresql://...",
     )
-    add("--tenants", type=_at_least(1), help="how many (20); of real data the largest (all)")
-    add("--months", type=_at_least(1), default=25, help="months of generated history")
+    add("--tenants", type=at_least(1), help="how many (20); of real data the largest (all)")
+    add("--months", type=at_least(1), default=25, help="months of generated history")
     add("--until", type=_read_month, help="last month, YYYY-MM; the current one if omitted")
-    add("--events-per-month", type=_at_least(1), default=500, help="mean over all tenants")
+    add("--events-per-month", type=at_least(1), default=500, help="mean over all tenants")
     add("--seed", type=int, default=1)
     add("--quiet", action="store_true", help="print nothing")
-    add("--dirt", type=_read_share, default=0.02, help="share of generated events that are odd")
-    add("--existing", type=_at_least(0), default=0, help="list the first so many as EXISTING")
+    add("--dirt", type=read_share, default=0.02, help="share of generated events that are odd")
+    add("--existing", type=at_least(0), default=0, help="list the first so many as EXISTING")
     add(
         "--bad",
         type=BadKind,
@@ -91,27 +92,10 @@ def _make_parser() -> argparse.ArgumentParser:
         default=[],
         help="also make a tenant that always fails; can be given several times",
     )
-    add("--append", type=_at_least(1), help="only add so many events to the month of each tenant")
+    add("--append", type=at_least(1), help="only add so many events to the month of each tenant")
     add("--data", type=Path, help="folder of real events data")
     add("--dataset", type=Dataset, choices=list(Dataset), help="which of it")
     return parser
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def read_number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be {least} or more")
-        return value
-
-    return read_number
-
-
-def _read_share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("must be between 0 and 1")
-    return value
 
 
 def _read_month(text: str) -> str:

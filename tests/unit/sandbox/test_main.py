@@ -10,7 +10,7 @@ def test_an_unknown_upstream_is_answered_with_the_known_ones(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ):
     assert main(arguments) == 2
-    assert "{igdb,shops,tags,tenants}" in capsys.readouterr().err
+    assert "{igdb,naver,shops,tags,tenants}" in capsys.readouterr().err
 
 
 def test_a_missing_data_folder_ends_with_a_message(

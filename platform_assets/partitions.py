@@ -4,10 +4,10 @@ Holds no asset and no schedule. All partitions share one timezone: Dagster refus
 """
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from platform_assets.core.days import day_of
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.months import TIMEZONE
 
@@ -17,7 +17,7 @@ DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone=TIMEZONE, 
 
 def today(now: datetime) -> str:
     """The partition key of the day that `now` (aware) falls on."""
-    return now.astimezone(ZoneInfo(TIMEZONE)).strftime("%Y-%m-%d")
+    return day_of(now)
 
 
 def read_day(context: dg.AssetExecutionContext, now: datetime) -> str:

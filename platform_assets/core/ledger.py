@@ -3,7 +3,7 @@
 Methods are synchronous and may block on a database; the engine calls them in a thread.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from platform_assets.core.units import (
@@ -86,6 +86,20 @@ class UnitLedger(Protocol):
         ...
 
 
+class ExtendableLedger(Protocol):
+    """Plans that grow while they are open. Used by domains whose list of work is not final when it is first planned."""
+
+    def extend_plan(self, plan: Plan, units: Sequence[Unit]) -> int:
+        """Adds those of the units that the plan does not have, after the others; how many.
+
+        A closed plan is left as it is.
+
+        Raises:
+            ValueError: Two of the units share an id.
+        """
+        ...
+
+
 class CorrectableLedger(Protocol):
     """Units whose outcome turned out to be wrong. Used by domains that find out after `run_units`."""
 
@@ -94,5 +108,20 @@ class CorrectableLedger(Protocol):
 
         Returns:
             How many; units in another state, and those of a closed plan, are left alone.
+        """
+        ...
+
+    def settle(
+        self, plan: Plan, unit_id: str, decide: Callable[[UnitRecord], UnitOutcome | None]
+    ) -> bool:
+        """Ends a unit that is told of rather than worked on, also one that has ended: without a lease, in one step.
+
+        Args:
+            plan: The plan, open or closed.
+            unit_id: The unit.
+            decide: Given the unit as it is, under its lock: how it ends, or None to leave it. Does not block.
+
+        Returns:
+            Whether it was written; False if the plan has no such unit.
         """
         ...

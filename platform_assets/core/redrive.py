@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from platform_assets.core.errors import PermanentError
+from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.units import Scope
 
 
@@ -121,8 +121,8 @@ class Redriver(Protocol):
         ...
 
 
-StartRuns = Callable[[Sequence[Requeued]], Sequence[str]]
-"""Starts runs over the cells; what it started, a line each."""
+StartRuns = Callable[[Sequence[Requeued]], Iterable[str]]
+"""Starts runs over the cells; what it started, a line each, as soon as it is started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,10 @@ class Redrive:
         self._redrivers = {redriver.pipeline: redriver for redriver in redrivers}
         self._starters = starters or {}
 
+    def starting(self, starters: Mapping[str, StartRuns]) -> "Redrive":
+        """The same failures, with runs that are started by these."""
+        return Redrive(self._redrivers.values(), starters)
+
     @property
     def pipelines(self) -> list[str]:
         """Their names."""
@@ -208,7 +212,7 @@ class Redrive:
         return found[offset:]
 
     def redrive(self, wanted: FailureFilter, *, dry_run: bool = False) -> RedriveReport:
-        """Makes failed units work again; says which partitions to run.
+        """Makes failed units work again; starts their runs where it can, says which partitions to run elsewhere.
 
         Raises:
             PermanentError: kind `unknown_pipeline`.
@@ -224,8 +228,13 @@ class Redrive:
             start = self._starters.get(redriver.pipeline)
             if start is None or dry_run:
                 steps.append((redriver.pipeline, redriver.next_step))
-            else:
-                started += start(taken)
+                continue
+            try:
+                for line in start(taken):
+                    started.append(line)  # noqa: PERF402 - what was started before an error is told, too
+            except PlatformError as error:
+                # What was made pending stays so: the error is part of the report, and a person does the rest.
+                steps.append((redriver.pipeline, f"{redriver.next_step}; not started: {error}"))
         return RedriveReport(wanted, dry_run, cells, steps, started)
 
     def _choose(self, wanted: FailureFilter) -> list[Redriver]:

@@ -36,7 +36,9 @@ class Tally:
         progress_seconds: float,
     ) -> None:
         self._order = {record.unit.unit_id: n for n, record in enumerate(records)}
-        self._todo = [r.unit.unit_id for r in records if r.state is not UnitState.DONE]
+        open_units = [r for r in records if r.state is not UnitState.DONE]
+        open_units.sort(key=lambda record: record.state is UnitState.FAILED)
+        self._todo = [record.unit.unit_id for record in open_units]
         self._done = 0
         self._failures: dict[str, FailedUnit] = {}
         self._started_at = started_at
@@ -48,7 +50,7 @@ class Tally:
         self.stopped: str | None = None
 
     def todo(self) -> list[str]:
-        """Ids of the units that were not done at the start, in plan order."""
+        """Ids of the units that were not done at the start, in plan order, those that have failed before at the end."""
         return self._todo
 
     @property

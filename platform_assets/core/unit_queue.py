@@ -25,7 +25,7 @@ class UnitQueue:
         ledger: Where units are claimed.
         plan: The plan of all units.
         attempt: Who claims.
-        unit_ids: Units that are not done yet, in plan order.
+        unit_ids: Units that are not done yet, in the order in which they are to be begun.
         workers: Number of workers that call `get`.
         policy: Says how long a claim lasts, how many units are held, whether to wait for those that others hold.
         on_save: Called with each checkpoint that a unit's work saves.
@@ -192,7 +192,8 @@ class UnitQueue:
             records = await asyncio.to_thread(
                 self._ledger.claim, self._plan, wanted, self._attempt, self._policy.lease_seconds
             )
-        for record in records:
+        place = {unit_id: number for number, unit_id in enumerate(wanted)}
+        for record in sorted(records, key=lambda each: place[each.unit.unit_id]):
             if record.state is UnitState.FAILED:
                 self._refuse(record)
             else:

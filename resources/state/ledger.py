@@ -66,6 +66,16 @@ class SqlLedger:
         with self._database.write() as connection:
             return plans.open_newest(connection, scope, units, context, self._now())
 
+    def extend_plan(self, plan: Plan, units: Sequence[Unit]) -> int:
+        """Adds those of the units that the open plan does not have, after the others; how many.
+
+        Raises:
+            ValueError: Two of the units share an id, or an id is empty or longer than 200 characters.
+        """
+        plans.check_unit_ids(units)
+        with self._database.write() as connection:
+            return plans.extend(connection, plan, units, self._now())
+
     def read_units(self, plan: Plan) -> list[UnitRecord]:
         """All units of the plan, in the order in which they were planned."""
         statement = (
@@ -96,6 +106,22 @@ class SqlLedger:
                 ).rowcount
                 for chunk in split_chunks(unit_ids)
             )
+
+    def settle(
+        self, plan: Plan, unit_id: str, decide: Callable[[UnitRecord], UnitOutcome | None]
+    ) -> bool:
+        """Ends a unit as `decide` says, under the lock of its row; whether it was written."""
+        wanted = (units.c.plan_id == plan.plan_id, units.c.unit_id == unit_id)
+        with self._database.write() as connection:
+            row = connection.execute(
+                select(*RECORD_COLUMNS).where(*wanted).with_for_update()
+            ).first()
+            outcome = None if row is None else decide(read_record(row))
+            if outcome is None:
+                return False
+            key = {"b_plan_id": plan.plan_id, "b_unit_id": unit_id, "b_now": self._now()}
+            connection.execute(RECORD, {**key, **write_outcome(outcome)})
+            return True
 
     def close_plan(self, plan: Plan) -> bool:
         """Marks the plan closed if all of its units are done; False (and no change) if some are not."""

@@ -47,6 +47,29 @@ def open_newest(
             return Plan(plan_id, scope, generation, PlanState.OPEN, context)
 
 
+def extend(connection: Connection, plan: Plan, wanted: Sequence[Unit], now: datetime) -> int:
+    """Adds the units that an open plan does not have; how many. The lock of the plan's row keeps the order."""
+    is_open = connection.scalar(
+        select(plans.c.state == PlanState.OPEN)
+        .where(plans.c.plan_id == plan.plan_id)
+        .with_for_update()
+    )
+    if not is_open:
+        return 0
+    rows = connection.execute(
+        select(units.c.unit_id, units.c.position).where(units.c.plan_id == plan.plan_id)
+    )
+    known: dict[str, int] = {row.unit_id: row.position for row in rows}
+    new = [unit for unit in wanted if unit.unit_id not in known]
+    _insert_units(connection, plan.plan_id, new, now, first=max(known.values(), default=-1) + 1)
+    connection.execute(
+        update(plans)
+        .where(plans.c.plan_id == plan.plan_id)
+        .values(unit_count=len(known) + len(new))
+    )
+    return len(new)
+
+
 def close_if_done(connection: Connection, plan: Plan, now: datetime) -> bool:
     """Closes the plan unless a unit is left; whether none is."""
     left = exists().where(units.c.plan_id == plan.plan_id, units.c.state.in_(_UNFINISHED))
@@ -115,7 +138,9 @@ def _insert_plan(
     return connection.scalar(statement.returning(plans.c.plan_id))
 
 
-def _insert_units(connection: Connection, plan_id: int, new: Sequence[Unit], now: datetime) -> None:
+def _insert_units(
+    connection: Connection, plan_id: int, new: Sequence[Unit], now: datetime, *, first: int = 0
+) -> None:
     if not new:
         return
     connection.execute(
@@ -132,7 +157,7 @@ def _insert_units(connection: Connection, plan_id: int, new: Sequence[Unit], now
                 "created_at": now,
                 "updated_at": now,
             }
-            for position, unit in enumerate(new)
+            for position, unit in enumerate(new, first)
         ],
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from resources.state.columns import ForeignText, JsonText, UtcDateTime
@@ -199,4 +200,80 @@ known_products = Table(
     Column("found_by", Text, nullable=False),
     Column("added_at", UtcDateTime, nullable=False),
     Column("listed_at", UtcDateTime, nullable=False),
+)
+
+_IS_OPEN = text("state IN ('pending', 'running')")
+
+search_requests = Table(
+    "search_requests",
+    metadata,
+    Column("request_id", _Id, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("keyword", ForeignText, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("attempt_id", Text),
+    Column("owner", Text),
+    Column("lease_until", UtcDateTime),
+    Column("found", Integer),
+    Column("added", Integer),
+    Column("error_kind", Text),
+    Column("error_message", ForeignText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    # Serves "what is open of a platform", too. One that has ended may be asked for anew.
+    Index(
+        "ix_search_requests_open",
+        "platform",
+        "keyword",
+        unique=True,
+        sqlite_where=_IS_OPEN,
+        postgresql_where=_IS_OPEN,
+    ),
+    sqlite_autoincrement=True,
+)
+
+_IN_FORCE = text("status <> 'ended'")
+
+rank_trackings = Table(
+    "rank_trackings",
+    metadata,
+    Column("tracking_id", _Id, primary_key=True),
+    Column("rank_type", Text, nullable=False),
+    Column("keyword", ForeignText, nullable=False),
+    Column("target", ForeignText, nullable=False),
+    Column("customer", ForeignText, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("status_at", UtcDateTime, nullable=False),
+    Column("current_session", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # One that has ended may be registered anew, and begins at session 1 again.
+    Index(
+        "ix_rank_trackings_in_force",
+        "customer",
+        "rank_type",
+        "keyword",
+        "target",
+        unique=True,
+        sqlite_where=_IN_FORCE,
+        postgresql_where=_IN_FORCE,
+    ),
+    sqlite_autoincrement=True,
+)
+
+rank_histories = Table(
+    "rank_histories",
+    metadata,
+    Column(
+        "tracking_id",
+        ForeignKey("rank_trackings.tracking_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("checked_on", Text, primary_key=True),
+    Column("rank", Integer),
+    Column("session_number", Integer, nullable=False),
+    Column("result_count", Integer, nullable=False),
+    Column("page_key", Text, nullable=False),
+    Column("captured_at", UtcDateTime, nullable=False),
+    Index("ix_rank_histories_checked_on", "checked_on"),
 )

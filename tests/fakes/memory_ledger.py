@@ -67,6 +67,17 @@ class MemoryLedger:
         with self._lock:
             return list(self._records[plan.plan_id].values())
 
+    def extend_plan(self, plan: Plan, units: Sequence[Unit]) -> int:
+        if len({unit.unit_id for unit in units}) < len(units):
+            raise ValueError("two units share an id; ids must be unique in a plan")
+        with self._lock:
+            if self._plans[plan.plan_id - 1].state is PlanState.CLOSED:
+                return 0
+            records = self._records[plan.plan_id]
+            new = [unit for unit in units if unit.unit_id not in records]
+            records.update({unit.unit_id: UnitRecord(unit, UnitState.PENDING) for unit in new})
+            return len(new)
+
     def take_back(self, plan: Plan, unit_ids: Collection[str]) -> int:
         with self._lock:
             records = self._records[plan.plan_id]
@@ -76,6 +87,18 @@ class MemoryLedger:
             for unit_id in done:
                 records[unit_id] = replace(records[unit_id], state=UnitState.PENDING, detail=None)
             return len(done)
+
+    def settle(
+        self, plan: Plan, unit_id: str, decide: Callable[[UnitRecord], UnitOutcome | None]
+    ) -> bool:
+        with self._lock:
+            records = self._records[plan.plan_id]
+            outcome = decide(records[unit_id]) if unit_id in records else None
+            if outcome is None:
+                return False
+            records[unit_id] = _apply(records[unit_id], outcome)
+            self._held.pop((plan.plan_id, unit_id), None)
+            return True
 
     def close_plan(self, plan: Plan) -> bool:
         with self._lock:

@@ -7,7 +7,12 @@ from typing import Protocol
 
 import pytest
 
-from platform_assets.core.ledger import CorrectableLedger, PlanLedger, UnitLedger
+from platform_assets.core.ledger import (
+    CorrectableLedger,
+    ExtendableLedger,
+    PlanLedger,
+    UnitLedger,
+)
 from resources.state.database import StateDatabase, open_state
 from resources.state.ledger import SqlLedger
 from resources.state.tables import metadata
@@ -16,8 +21,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.memory_ledger import MemoryLedger
 
 
-class Ledger(PlanLedger, UnitLedger, CorrectableLedger, Protocol):
-    """Both halves of a ledger."""
+class Ledger(PlanLedger, UnitLedger, CorrectableLedger, ExtendableLedger, Protocol):
+    """All parts of a ledger."""
 
 
 @dataclass(frozen=True)

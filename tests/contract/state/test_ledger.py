@@ -299,6 +299,30 @@ def test_nothing_is_taken_back_from_a_closed_plan(case: LedgerCase):
     assert case.ledger.read_done(plan, ids) == set(ids)
 
 
+def test_an_open_plan_grows_by_what_it_does_not_have(case: LedgerCase):
+    plan = case.ledger.open_plan(SCOPE, [Unit("a", {"n": 1}), Unit("b", {})], {})
+    assert case.ledger.extend_plan(plan, [Unit("c", {}), Unit("a", {"n": 2}), Unit("d", {})]) == 2
+    assert case.ledger.extend_plan(plan, [Unit("c", {})]) == 0
+    records = case.ledger.read_units(plan)
+    assert [record.unit.unit_id for record in records] == ["a", "b", "c", "d"]
+    assert records[0].unit.payload == {"n": 1}
+    assert {record.state for record in records} == {UnitState.PENDING}
+
+
+def test_a_closed_plan_does_not_grow(case: LedgerCase):
+    plan = case.ledger.open_plan(SCOPE, [], {})
+    assert case.ledger.close_plan(plan)
+    assert case.ledger.extend_plan(plan, [Unit("a", {})]) == 0
+    assert case.ledger.read_units(plan) == []
+
+
+def test_two_units_that_share_an_id_extend_nothing(case: LedgerCase):
+    plan = case.ledger.open_plan(SCOPE, [], {})
+    with pytest.raises(ValueError, match="share"):
+        case.ledger.extend_plan(plan, [Unit("a", {}), Unit("a", {})])
+    assert case.ledger.read_units(plan) == []
+
+
 def test_more_units_than_a_statement_has_variables_work(case: LedgerCase):
     plan, ids = open_plan(case, 2000)
     claimed = case.ledger.claim(plan, ids, ONE, 60)

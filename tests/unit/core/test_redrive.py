@@ -1,10 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
 
-from platform_assets.core.errors import PermanentError
+from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.redrive import (
     Failure,
     FailureCount,
@@ -143,6 +143,19 @@ def test_a_pipeline_with_a_starter_is_started_and_only_for_real(
     assert report.next_steps == [("tenants", "wait for the sensor")]
     assert redrive.redrive(ANY).started == []
     assert len(asked) == 1, "nothing is started for nothing"
+
+
+def test_a_run_that_cannot_be_started_is_told_beside_those_that_were(
+    games: FakeRedriver, tenants: FakeRedriver
+):
+    def start(_: Sequence[Requeued]) -> Iterator[str]:
+        yield "run 1234 over 2026-11-20"
+        raise TransientError("the webserver is away", kind="dagster_unreachable")
+
+    report = Redrive([games, tenants]).starting({"games": start}).redrive(ANY)
+    assert report.started == ["run 1234 over 2026-11-20"]
+    assert report.next_steps[0] == ("games", "run it; not started: the webserver is away")
+    assert games.failures == [], "what was made pending stays so"
 
 
 def test_a_pipeline_that_is_not_there_is_refused_by_name(redrive: Redrive):

@@ -32,6 +32,9 @@ LOG_SECONDS = 15.0
 WAKE_SECONDS = 1.0
 """How late a signal to end the run can be noticed."""
 
+OWNERS = ["team:data-platform"]
+"""Of every asset."""
+
 NAMED_FAILURES = 20
 """Failed units that a run's failure names; the ledger has all of them."""
 
@@ -110,6 +113,29 @@ def check_results(findings: Iterable[Finding]) -> list[dg.AssetCheckResult]:
 def check_severity(finding: Finding) -> dg.AssetCheckSeverity:
     """A grave finding is an error, another one a warning."""
     return dg.AssetCheckSeverity.ERROR if finding.grave else dg.AssetCheckSeverity.WARN
+
+
+def table_spec(
+    key: dg.AssetKey,
+    deps: Sequence[dg.AssetKey],
+    description: str,
+    *,
+    skippable: bool = True,
+) -> dg.AssetSpec:
+    """The spec of a table that the asset tells of by itself, cell by cell; its group is the first word of the key.
+
+    Skippable: each cell is told when it is whole, and what Dagster adds at the end of a step would be all cells of the
+    run, failed ones included.
+    """
+    return dg.AssetSpec(
+        key,
+        deps=deps,
+        group_name=key.path[0],
+        owners=OWNERS,
+        kinds={"parquet"},
+        skippable=skippable,
+        description=description,
+    )
 
 
 def partition_check(

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -15,9 +16,10 @@ from platform_assets.core.months import TIMEZONE
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import UnitState
+from platform_assets.core.units import Report, UnitState
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import (
+    DAY_PIPELINE,
     SCAN_PIPELINE,
     Batch,
     PlannedBatch,
@@ -31,8 +33,10 @@ from platform_assets.products.platforms import PLATFORMS, find_platform
 from platform_assets.products.platforms.configured import declare_platform
 from platform_assets.products.progress import DayProgress, measure_day
 from platform_assets.products.scan import Scanner, scan_batch
+from platform_assets.products.search_request import SearchRequest, check_keyword, check_searchable
+from platform_assets.products.searches import Searcher, answer_requests
 from platform_assets.products.source import ShopSource
-from platform_assets.products.turns import take_turn
+from platform_assets.products.turns import SEARCHES, take_turn
 from platform_assets.settings import Settings
 from resources.browser_shops import BrowserShops
 from resources.caps import Cap, shop_cap
@@ -45,9 +49,34 @@ from resources.state.known_products import SqlKnownProducts
 from resources.state.leases import SqlLeases
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_queries import LedgerQueries, UnitFilter
+from resources.state.search_ledger import SqlSearchLedger
+from resources.state.search_requests import SqlSearchRequests
 
 SKIP_LIMIT = 25
 """Failed products after which a batch ends: half of it, and the shop is down; the next run does the rest."""
+
+SEARCHES_AT_ONCE = 2
+"""Searches of a shop that go on beside its batches; all of them together keep its cap."""
+
+SEARCH_SECONDS = 600.0
+"""Time that one try of a search may take: 50 pages at the pace of a browser, beside a batch."""
+
+
+def read_declared(settings: Settings) -> tuple[ShopPlatform, ...]:
+    """The shop of `SLUICE_SHOPS_FILE`, if it is set.
+
+    Raises:
+        PermanentError: kind `bad_platform`: the file is not there, or names its mistakes.
+    """
+    file = settings.shops_file
+    if file is None:
+        return ()
+    try:
+        return (declare_platform(file.read_bytes(), file.name),)
+    except OSError as error:
+        raise PermanentError(
+            f"SLUICE_SHOPS_FILE: cannot read {file}: {error.strerror}", kind="bad_platform"
+        ) from error
 
 
 class ShopServices:
@@ -75,23 +104,12 @@ class ShopServices:
         self._ledger = ledger
         self._clock = clock
         self.known = SqlKnownProducts(state)
+        self.searches = SqlSearchRequests(state)
 
     @cached_property
     def declared(self) -> tuple[ShopPlatform, ...]:
-        """The shop of `SLUICE_SHOPS_FILE`.
-
-        Raises:
-            PermanentError: kind `bad_platform`: the file is not there, or names its mistakes.
-        """
-        file = self.settings.shops_file
-        if file is None:
-            return ()
-        try:
-            return (declare_platform(file.read_bytes(), file.name),)
-        except OSError as error:
-            raise PermanentError(
-                f"SLUICE_SHOPS_FILE: cannot read {file}: {error.strerror}", kind="bad_platform"
-            ) from error
+        """The shop of `SLUICE_SHOPS_FILE`. Raises as `read_declared` does."""
+        return read_declared(self.settings)
 
     @property
     def platforms(self) -> list[str]:
@@ -148,12 +166,30 @@ class ShopServices:
         opened_at = self._clock.now().isoformat()
         return await asyncio.to_thread(split_day, self._ledger, name, day, ids, opened_at)
 
+    def find_waiting_days(self) -> list[tuple[str, str]]:
+        """Platforms and days that have batches which wait."""
+        counted = LedgerQueries(self._state).count_units(
+            UnitFilter(pipeline=DAY_PIPELINE, state=UnitState.PENDING)
+        )
+        return sorted({(count.scope.tenant, count.scope.partition) for count in counted})
+
     def find_day(self, name: str, day: str) -> list[PlannedBatch]:
         """The batches of a day; none if it was not split."""
         return find_day(self._ledger, name, day)
 
-    async def scan_batch(self, batch: Batch, on_progress: OnProgress | None = None) -> BatchResult:
+    async def scan_batch(
+        self,
+        batch: Batch,
+        on_progress: OnProgress | None = None,
+        *,
+        mass_accepted: bool = False,
+    ) -> BatchResult:
         """Scans a batch when it is the platform's turn.
+
+        Args:
+            batch: Which one.
+            on_progress: See `run_units`.
+            mass_accepted: Whether a person says that products which vanish in a mass are really gone.
 
         Raises:
             PermanentError: kinds `unknown_platform`, `unknown_batch`, `bad_table`.
@@ -165,7 +201,44 @@ class ShopServices:
             take_turn(SqlLeases(self._state), platform.name, turns),
             self.open_shop(platform) as source,
         ):
-            return await scan_batch(self._make_scanner(platform, source, on_progress), batch)
+            scanner = self._make_scanner(platform, source, on_progress)
+            return await scan_batch(replace(scanner, mass_accepted=mass_accepted), batch)
+
+    def request_search(self, name: str, keyword: str) -> tuple[SearchRequest, bool]:
+        """Asks for a search of a shop; the request, and whether it is a new one.
+
+        Raises:
+            PermanentError: kinds `unknown_platform`, `no_search`, `bad_keyword`, `bad_platform`.
+        """
+        platform = self.find_platform(name)
+        check_searchable(platform)
+        return self.searches.add(platform.name, check_keyword(keyword))
+
+    async def answer_searches(self, name: str) -> Report:
+        """Answers the open search requests of a shop, beside its batches and under the same cap.
+
+        Raises:
+            PermanentError: kinds `unknown_platform`, `bad_platform`.
+            TransientError: The state database does not answer.
+            RefusedError: kind `missing_browser`.
+        """
+        platform = self.find_platform(name)
+        ledger = SqlSearchLedger(self._state, name)
+        lanes = min(SEARCHES_AT_ONCE, self.find_cap(platform).in_flight)
+        policy = RunPolicy(
+            concurrency=lanes,
+            hold_limit=lanes,
+            unit_timeout_seconds=SEARCH_SECONDS,
+            retry=RetryPolicy(attempts=2),
+            lease_seconds=self.settings.unit_lease_seconds,
+            wait_for_others=False,
+        )
+        async with (
+            take_turn(SqlLeases(self._state), name, 1, SEARCHES),
+            self.open_shop(platform) as source,
+        ):
+            searcher = Searcher(platform, source, self.known, ledger, self._clock, policy)
+            return await answer_requests(searcher, ledger.plan)
 
     def measure_day(self, name: str, day: str) -> DayProgress | None:
         """How far a platform's day is; None if it was not split."""

@@ -2,7 +2,7 @@
 """Schedules and the sensor of the products pipeline: a platform's day is split, then its batches leave one by one.
 
 A batch that was begun and has not ended, because its process died, leaves again; one that has failed waits for a
-person or for the redrive.
+person, or for the redrive, which makes it wait for the sensor again, whatever its day.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -17,9 +17,12 @@ from platform_assets.glue import explained_failures
 from platform_assets.partitions import PRODUCT_BATCHES, TIMEZONE, today
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
 from platform_assets.products.jobs import product_day
+from platform_assets.products.platform import WorkerKind
 from platform_assets.products.platforms import PLATFORMS
+from platform_assets.products.workers import worker_tags
 from platform_assets.services import Services
 from platform_assets.settings import Settings
+from platform_assets.shop_services import read_declared
 
 PARTITION_TAG = "dagster/partition"
 DAYS_BACK = 1
@@ -28,7 +31,7 @@ DAYS_BACK = 1
 MOST_RUNS = 3
 """Runs of a batch that died before it ended, after which it is left to a person."""
 
-_UNFINISHED = [
+UNFINISHED = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
@@ -38,12 +41,22 @@ _UNFINISHED = [
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """A schedule for each platform; those of SLUICE_PRODUCTS_PLATFORMS run by themselves."""
+    """A schedule for each platform; those of SLUICE_PRODUCTS_PLATFORMS run by themselves.
+
+    Raises:
+        PermanentError: kind `bad_platform`: the file of SLUICE_SHOPS_FILE is wrong, as any other setting can be.
+    """
     running = {name.strip() for name in settings.products_platforms.split(",")}
-    return [_build_schedule(name, settings, running=name in running) for name in PLATFORMS]
+    shops = {**PLATFORMS, **{shop.name: shop for shop in read_declared(settings)}}
+    return [
+        _build_schedule(name, shop.kind, settings, running=name in running)
+        for name, shop in sorted(shops.items())
+    ]
 
 
-def _build_schedule(platform: str, settings: Settings, *, running: bool) -> dg.ScheduleDefinition:
+def _build_schedule(
+    platform: str, kind: WorkerKind, settings: Settings, *, running: bool
+) -> dg.ScheduleDefinition:
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
@@ -57,7 +70,9 @@ def _build_schedule(platform: str, settings: Settings, *, running: bool) -> dg.S
     def split(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = today(context.scheduled_execution_time)
         config = {"ops": {"split_product_day": {"config": {"platform": platform, "day": day}}}}
-        return dg.RunRequest(run_key=f"{platform}/{day}", run_config=config)
+        return dg.RunRequest(
+            run_key=f"{platform}/{day}", run_config=config, tags=worker_tags([kind])
+        )
 
     return split
 
@@ -70,27 +85,21 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         job_name="product_batches",
         minimum_interval_seconds=settings.products_sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the batches of yesterday and today that wait, as many per platform as may run at once.",
+        description="Starts batches that wait, of yesterday and today or redriven: as many per platform as may run.",
     )
     def batches(
         context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
     ) -> dg.SensorResult | dg.SkipReason:
         with explained_failures():
-            days = find_days(context.instance, services)
             in_hand = list_in_hand(context.instance)
-            due = [
-                batch
-                for platform, day in sorted(days)
-                for batch in services.shops.find_day(platform, day)
-                if batch.state is UnitState.PENDING
-            ]
-        chosen = list(choose(due, in_hand, settings.products_parallel_batches))
-        given_up = [each for each in chosen if _count_dead(context.instance, each) >= MOST_RUNS]
-        for batch in given_up:
-            context.log.warning("%s: its last %d runs died, run it by hand", batch.key, MOST_RUNS)
-        requests = [
-            dg.RunRequest(partition_key=batch.key) for batch in chosen if batch not in given_up
-        ]
+            due = list(find_due(context.instance, services))
+            chosen = list(choose(due, in_hand, settings.products_parallel_batches))
+            given_up = [each for each in chosen if _count_dead(context.instance, each) >= MOST_RUNS]
+            requests = [_request(each.batch, services) for each in chosen if each not in given_up]
+        for each in given_up:
+            context.log.warning(
+                "%s: its last %d runs died, run it by hand", each.batch.key, MOST_RUNS
+            )
         if not requests:
             return dg.SkipReason(f"{len(due)} batches wait, {len(in_hand)} are in hand")
         return dg.SensorResult(run_requests=requests)
@@ -98,21 +107,33 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     return [batches]
 
 
-def find_days(instance: dg.DagsterInstance, services: Services) -> set[tuple[str, str]]:
-    """Platforms and days that were split lately."""
+def _request(batch: Batch, services: Services) -> dg.RunRequest:
+    kind = services.shops.find_platform(batch.platform).kind
+    return dg.RunRequest(partition_key=batch.key, tags=worker_tags([kind]))
+
+
+def find_due(instance: dg.DagsterInstance, services: Services) -> Iterator[PlannedBatch]:
+    """Batches that wait: of days that were split lately, and of any day if they were redriven."""
     now = services.clock.now()
     recent = {today(now - timedelta(days=back)) for back in range(DAYS_BACK + 1)}
-    keys = instance.get_dynamic_partitions(str(PRODUCT_BATCHES.name))
-    return {(batch.platform, batch.day) for batch in _read(keys) if batch.day in recent}
+    known = set(_read(instance.get_dynamic_partitions(str(PRODUCT_BATCHES.name))))
+    shops = set(services.shops.platforms)  # one that was declared in a file may be no more
+    for platform, day in services.shops.find_waiting_days():
+        for planned in services.shops.find_day(platform, day) if platform in shops else ():
+            wanted = day in recent or planned.reopened_at is not None
+            if planned.state is UnitState.PENDING and planned.batch in known and wanted:
+                yield planned
 
 
 def list_in_hand(instance: dg.DagsterInstance) -> set[Batch]:
     """The batches of queued and running runs, however they were started; ranges are left to their leases."""
-    runs = instance.get_runs(RunsFilter(statuses=_UNFINISHED))
+    runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
     return set(_read(run.tags.get(PARTITION_TAG, "") for run in runs))
 
 
-def choose(due: Iterable[PlannedBatch], in_hand: Collection[Batch], most: int) -> Iterator[Batch]:
+def choose(
+    due: Iterable[PlannedBatch], in_hand: Collection[Batch], most: int
+) -> Iterator[PlannedBatch]:
     """Batches to start, in order: of each platform as many as are free to run beside those in hand.
 
     Args:
@@ -127,12 +148,18 @@ def choose(due: Iterable[PlannedBatch], in_hand: Collection[Batch], most: int) -
         batch = planned.batch
         if batch not in in_hand and used.get(batch.platform, 0) < most:
             used[batch.platform] = used.get(batch.platform, 0) + 1
-            yield batch
+            yield planned
 
 
-def _count_dead(instance: dg.DagsterInstance, batch: Batch) -> int:
-    ended = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
-    return instance.get_runs_count(RunsFilter(tags={PARTITION_TAG: batch.key}, statuses=ended))
+def _count_dead(instance: dg.DagsterInstance, planned: PlannedBatch) -> int:
+    """Runs of a batch that ended without an end of the batch; since its redrive, if there was one."""
+    return instance.get_runs_count(
+        RunsFilter(
+            tags={PARTITION_TAG: planned.batch.key},
+            statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED],
+            created_after=planned.reopened_at,
+        )
+    )
 
 
 def _read(keys: Iterable[str]) -> Iterator[Batch]:

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from platform_assets.core.redrive import FailureFilter
 from platform_assets.glue import explained_failures
+from platform_assets.redrive.starting import make_starters
 from platform_assets.services import Services
+from resources.orchestration_resource import STARTED_BY_TAG, Orchestration
 
 
 class RedriveConfig(dg.Config):
@@ -39,11 +41,14 @@ TAGS = ("pipeline", "tenant", "partition", "error_kind")
 def redrive_units(
     context: dg.OpExecutionContext, config: RedriveConfig, services: dg.ResourceParam[Services]
 ) -> None:
-    """Re-queues what matches, and says per partition how much."""
+    """Re-queues what matches, starts what no sensor starts, and says per partition how much."""
     tags = context.run.tags
     dry_run = config.dry_run or tags.get("sluice/redrive/dry_run") == "true"
     with explained_failures():
-        report = services.redrive.redrive(read_filter(config, tags), dry_run=dry_run)
+        runs = Orchestration(context.instance, services.settings.dagster_url)
+        starters = make_starters(runs, {STARTED_BY_TAG: "redrive"})
+        redrive = services.redrive.starting(starters)
+        report = redrive.redrive(read_filter(config, tags), dry_run=dry_run)
     lines = report.describe()
     context.log.info("\n".join(lines))
     context.add_output_metadata(

@@ -6,13 +6,13 @@ Nothing is landed and no state but the cap is touched: for a look, or for a pipe
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from platform_assets.core.errors import PlatformError
+from platform_assets.command_line import run_command
+from platform_assets.core.errors import PermanentError
 from platform_assets.games.entities import ENTITIES, Entity, find_entity
 from platform_assets.games.stream import CONCURRENT, SEQUENTIAL, Reading, read_records
 from platform_assets.services import Services
-from platform_assets.settings import load_settings
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,18 +25,23 @@ def main(arguments: Sequence[str]) -> int:
     read.add_argument("--sequential", action="store_true", help="one page after another")
     asked = parser.parse_args(arguments)
     reading = SEQUENTIAL if asked.sequential else CONCURRENT
-    try:
-        asyncio.run(_print_records(find_entity(asked.entity), reading, asked.since))
-    except (PlatformError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of the pipe has seen enough
-    return 0
+
+    def read_entity(services: Services) -> Iterable[str]:
+        try:
+            entity = find_entity(asked.entity)
+            asyncio.run(_print_records(services, entity, reading, asked.since))
+        except ValueError as error:
+            raise PermanentError(str(error), kind="bad_entity") from error
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of the pipe has seen enough
+        return ()
+
+    return run_command(read_entity)
 
 
-async def _print_records(entity: Entity, reading: Reading, since: int | None) -> None:
-    services = Services(load_settings())
+async def _print_records(
+    services: Services, entity: Entity, reading: Reading, since: int | None
+) -> None:
     async with services.igdb.open() as source:
         async for record in read_records(source, entity, reading, since):
             sys.stdout.buffer.write(record + b"\n")

@@ -21,6 +21,7 @@ from platform_assets.games.merge import merge_current
 from platform_assets.games.plan import Mode
 from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS, check_drift
 from platform_assets.glue import (
+    OWNERS,
     check_results,
     check_specs,
     explained_failures,
@@ -31,7 +32,6 @@ from platform_assets.partitions import DAYS, read_day
 from platform_assets.services import Services
 
 GROUP = "games"
-OWNERS = ["team:data-platform"]
 STALE_AFTER = timedelta(hours=36)
 """A daily table that is older than this has missed a day."""
 

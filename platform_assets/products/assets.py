@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from platform_assets.glue import check_outputs, explained_failures, partition_check
+from platform_assets.glue import check_outputs, explained_failures, partition_check, table_spec
 from platform_assets.partitions import PRODUCT_BATCHES
 from platform_assets.products.glue import (
     CHANGES,
@@ -20,32 +20,14 @@ from platform_assets.products.glue import (
 )
 from platform_assets.services import Services
 
-GROUP = "products"
-OWNERS = ["team:data-platform"]
-
-
-def _spec(
-    key: dg.AssetKey, deps: list[dg.AssetKey], description: str, *, skippable: bool = True
-) -> dg.AssetSpec:
-    # Skippable: each batch is told by itself, and what Dagster adds at the end of a step would be all of them.
-    return dg.AssetSpec(
-        key,
-        deps=deps,
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"parquet"},
-        skippable=skippable,
-        description=description,
-    )
-
 
 @dg.multi_asset(
     name="scan_product_batches",
     specs=[
-        _spec(
+        table_spec(
             SNAPSHOTS, [], "Every product of a batch as its shop showed it: price, status, rating."
         ),
-        _spec(
+        table_spec(
             CHANGES,
             [SNAPSHOTS],
             "What has changed since each product was last seen: price, name, status.",
@@ -69,7 +51,7 @@ def product_batches(
 
 
 # Written by every batch, and by nothing else: there is nothing to materialize.
-latest = _spec(
+latest = table_spec(
     LATEST,
     [SNAPSHOTS],
     "The newest look at each product of a platform. A batch that cannot be believed leaves it as it is.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from platform_assets.core.findings import Finding
@@ -44,6 +45,7 @@ class BatchResult:
         products: Products of the batch.
         statuses: Snapshots by sale status.
         failures: Products that could not be read, in this run or in one before.
+        counted_at: When products, statuses and failures were counted; aware UTC.
         changes: Changes by kind, of all runs of the batch.
         findings: What was checked; empty when not all products were tried.
         reason: Why its tables were not published; None when they were.
@@ -54,6 +56,7 @@ class BatchResult:
     products: int
     statuses: Mapping[str, int]
     failures: tuple[FailedUnit, ...]
+    counted_at: datetime
     changes: Mapping[str, int] = field(default_factory=dict[str, int])
     findings: tuple[Finding, ...] = ()
     reason: str | None = None

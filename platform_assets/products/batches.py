@@ -6,17 +6,14 @@ The plan is what a restart finds: products that become known later wait for the 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
-from uuid import uuid4
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.ledger import CorrectableLedger, PlanLedger, UnitLedger
-from platform_assets.core.owner import describe_owner
 from platform_assets.core.units import (
-    Attempt,
     JsonObject,
     Plan,
     Scope,
@@ -36,7 +33,6 @@ SCAN_PIPELINE = "products/scan"
 """Its plans have a product for each unit."""
 
 _KEY = re.compile(r"([a-z][a-z0-9_]{0,39})/(\d{4}-\d{2}-\d{2})/(\d{1,5})-of-(\d{1,5})")
-_LEASE_SECONDS = 60.0
 
 
 class DayLedger(PlanLedger, UnitLedger, CorrectableLedger, Protocol):
@@ -96,6 +92,7 @@ class PlannedBatch:
             believed, or did not come to its end.
         detail: What `mark_batch` noted.
         reason: Why it failed.
+        reopened_at: When `reopen_batch` was last called; None if never.
     """
 
     batch: Batch
@@ -103,6 +100,7 @@ class PlannedBatch:
     state: UnitState = UnitState.PENDING
     detail: JsonObject | None = None
     reason: str | None = None
+    reopened_at: datetime | None = None
 
 
 def split_day(
@@ -170,26 +168,56 @@ def find_batch(ledger: DayLedger, batch: Batch) -> PlannedBatch:
 def mark_batch(
     ledger: DayLedger, batch: Batch, state: UnitState, detail: JsonObject, reason: str | None = None
 ) -> None:
-    """Notes how a batch ended. One that is DONE stays so.
+    """Notes how a batch ended. One that is DONE stays so; its detail becomes that of the newest look at its products.
 
     Args:
         ledger: Where the plan of the day is.
         batch: Which one.
         state: DONE or FAILED.
-        detail: Its counts.
+        detail: Its counts; `counted_at` says when they were counted, ISO 8601 in UTC.
         reason: Why it failed.
     """
     plan = ledger.find_plan(_scope(batch.platform, batch.day))
     if plan is None:
         return  # purged meanwhile
-    attempt = Attempt(uuid4().hex, describe_owner())
-    if ledger.claim(plan, [batch.unit_id], attempt, _LEASE_SECONDS):
-        kind = "batch_failed" if reason else None
-        outcome = UnitOutcome(
-            batch.unit_id, state, detail=detail, error_kind=kind, error_message=reason
-        )
-        ledger.record(plan, attempt, [outcome])
+    kind = "batch_failed" if reason else None
+    outcome = UnitOutcome(
+        batch.unit_id, state, detail=detail, error_kind=kind, error_message=reason
+    )
+
+    def decide(record: UnitRecord) -> UnitOutcome | None:
+        if record.state is not UnitState.DONE:
+            return outcome
+        return outcome if state is UnitState.DONE and not _is_newer(record, detail) else None
+
+    ledger.settle(plan, batch.unit_id, decide)
     ledger.close_plan(plan)
+
+
+def reopen_batch(
+    ledger: DayLedger, batch: Batch, now: datetime, states: Collection[UnitState]
+) -> bool:
+    """Makes a batch wait again, so that it is started once more, whatever its day; whether it was in such a state.
+
+    Args:
+        ledger: Where the plan of the day is, closed or not.
+        batch: Which one.
+        now: Aware UTC.
+        states: Left alone if it is in another one.
+    """
+    plan = ledger.find_plan(_scope(batch.platform, batch.day))
+    if plan is None:
+        return False  # purged meanwhile
+    note = {"reopened_at": now.isoformat()}
+    waits = UnitOutcome(batch.unit_id, UnitState.PENDING, checkpoint=note)
+    return ledger.settle(
+        plan, batch.unit_id, lambda record: waits if record.state in states else None
+    )
+
+
+def _is_newer(record: UnitRecord, detail: JsonObject) -> bool:
+    """Whether what is stored was counted after `detail` was; a time of UTC in ISO 8601 sorts as text."""
+    return (record.detail or {}).get("counted_at", "") > detail.get("counted_at", "")
 
 
 def _scope(platform: str, day: str) -> Scope:
@@ -202,12 +230,14 @@ def _read_batches(ledger: DayLedger, plan: Plan) -> list[PlannedBatch]:
 
 
 def _read_batch(platform: str, day: str, record: UnitRecord) -> PlannedBatch:
+    reopened = (record.checkpoint or {}).get("reopened_at")
     return PlannedBatch(
         read_batch(f"{platform}/{day}/{record.unit.unit_id}"),
         tuple(record.unit.payload["products"]),
         record.state,
         record.detail,
         record.error_message,
+        datetime.fromisoformat(reopened) if reopened else None,
     )
 
 

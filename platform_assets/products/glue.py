@@ -10,12 +10,13 @@ from typing import Any
 import dagster as dg
 
 from platform_assets.core.errors import PermanentError
+from platform_assets.core.units import Report
 from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, tell_finding
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
 from platform_assets.products.progress import DayProgress
-from platform_assets.products.quality import FEW_FAILURES, NO_MASS_CHANGE
+from platform_assets.products.quality import ACCEPT_TAG, FEW_FAILURES, NO_MASS_CHANGE
 from platform_assets.services import Services
 from resources.materializations_resource import tell_materializations
 
@@ -64,7 +65,8 @@ def scan_batches(
     """
     results: dict[Batch, BatchResult] = {}
     lines = _ProgressLines(context.log)
-    for told in Background(partial(_scan, services, batches)).follow():
+    accepted = context.run.tags.get(ACCEPT_TAG) == "true"
+    for told in Background(partial(_scan, services, batches, accepted)).follow():
         if isinstance(told, DayProgress):
             lines.tell(told)
             continue
@@ -73,18 +75,25 @@ def scan_batches(
     _fail_unfinished(batches, results)
 
 
-async def _scan(services: Services, batches: Iterable[Batch], tell: Tell) -> None:
+async def _scan(
+    services: Services,
+    batches: Iterable[Batch],
+    mass_accepted: bool,  # noqa: FBT001 - `partial` passes by place
+    tell: Tell,
+) -> None:
     by_platform: dict[str, list[Batch]] = {}
     for batch in sorted(batches):
         by_platform.setdefault(batch.platform, []).append(batch)
     async with asyncio.TaskGroup() as group:
         for waiting in by_platform.values():
-            group.create_task(_scan_platform(services, waiting, tell))
+            group.create_task(_scan_platform(services, waiting, tell, mass_accepted=mass_accepted))
 
 
-async def _scan_platform(services: Services, batches: Iterable[Batch], tell: Tell) -> None:
+async def _scan_platform(
+    services: Services, batches: Iterable[Batch], tell: Tell, *, mass_accepted: bool
+) -> None:
     for batch in batches:
-        tell(await services.shops.scan_batch(batch))
+        tell(await services.shops.scan_batch(batch, mass_accepted=mass_accepted))
         progress = await asyncio.to_thread(services.shops.measure_day, batch.platform, batch.day)
         if progress is not None:
             tell(progress)
@@ -191,6 +200,37 @@ def split_day(
         str(PRODUCT_BATCHES.name), [each.batch.key for each in planned]
     )
     return planned
+
+
+def answer_searches(context: dg.OpExecutionContext, services: Services) -> dict[str, int]:
+    """Answers the search requests that wait, the shops side by side; one that is down does not stop the others.
+
+    Returns:
+        How many were answered, failed and left.
+
+    Raises:
+        PlatformError: A shop could not be searched at all; the others have been.
+    """
+    names = list(services.shops.searches.count_waiting())
+    ends = dict(zip(names, asyncio.run(_answer_all(services, names)), strict=True))
+    reports = {name: end for name, end in ends.items() if isinstance(end, Report)}
+    for name, report in reports.items():
+        context.log.info("%s: %d searches answered, %d failed", name, report.done, report.failed)
+        for failed in report.failures[:NAMED_FAILURES]:
+            context.log.warning("%s, request %s: %s", name, failed.unit_id, failed.message)
+    for end in ends.values():
+        if isinstance(end, BaseException):
+            raise end
+    return {
+        "searches_done": sum(report.done for report in reports.values()),
+        "searches_failed": sum(report.failed for report in reports.values()),
+        "searches_left": sum(report.left for report in reports.values()),
+    }
+
+
+async def _answer_all(services: Services, names: Iterable[str]) -> Sequence[Report | BaseException]:
+    answers = (services.shops.answer_searches(name) for name in names)
+    return await asyncio.gather(*answers, return_exceptions=True)
 
 
 def check_day(day: str) -> str:

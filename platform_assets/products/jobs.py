@@ -1,11 +1,18 @@
 # pyright: standard
-"""The jobs of the products pipeline: splitting a platform's day, and scanning chosen batches."""
+"""The jobs of the products pipeline: splitting a platform's day, scanning chosen batches, answering searches."""
 
 import dagster as dg
 import pydantic
 
 from platform_assets.glue import explained_failures
-from platform_assets.products.glue import CHANGES, DAY_TAG, PLATFORM_TAG, SNAPSHOTS, split_day
+from platform_assets.products.glue import (
+    CHANGES,
+    DAY_TAG,
+    PLATFORM_TAG,
+    SNAPSHOTS,
+    answer_searches,
+    split_day,
+)
 from platform_assets.services import Services
 
 
@@ -43,8 +50,24 @@ def product_day() -> None:
     split_product_day()
 
 
+@dg.op
+def answer_product_searches(
+    context: dg.OpExecutionContext, services: dg.ResourceParam[Services]
+) -> None:
+    """Searches the shops for the keywords that wait; a search that fails is noted at its request."""
+    with explained_failures():
+        context.add_output_metadata(answer_searches(context, services))
+
+
+@dg.job(description="Answers the search requests that wait; the sensor product_searches starts it.")
+def product_searches() -> None:
+    """One op."""
+    answer_product_searches()
+
+
 JOBS = [
     product_day,
+    product_searches,
     dg.define_asset_job(
         "product_batches",
         selection=dg.AssetSelection.assets(SNAPSHOTS, CHANGES),

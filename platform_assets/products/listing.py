@@ -9,7 +9,10 @@ from platform_assets.products.product import ListedProduct, ListPage
 from platform_assets.products.source import ShopSource
 
 MOST_PAGES = 1000
-"""Of a list or a search: a shop whose list has no end is cut off there."""
+"""Of a list: a shop whose list has no end is cut off there."""
+
+MOST_SEARCH_PAGES = 50
+"""Of a search: what comes later has little to do with the keyword, and each product found is scanned every day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class _Pages:
 
     ask: Callable[[str | None], PageRequest]
     read: Callable[[bytes, str | None], ListPage]
+    most: int
 
 
 def list_products(platform: ShopPlatform, source: ShopSource) -> AsyncIterator[list[ListedProduct]]:
@@ -28,14 +32,18 @@ def list_products(platform: ShopPlatform, source: ShopSource) -> AsyncIterator[l
         TransientError: The shop does not answer.
         RefusedError: The shop refuses all requests.
     """
-    return _follow(platform, source, _Pages(platform.list_request, platform.read_list))
+    return _follow(platform, source, _Pages(platform.list_request, platform.read_list, MOST_PAGES))
 
 
 def search_products(
     platform: ShopPlatform, source: ShopSource, keyword: str
 ) -> AsyncIterator[list[ListedProduct]]:
-    """What a shop finds for a keyword, as `list_products` gives its list."""
-    pages = _Pages(lambda cursor: platform.search_request(keyword, cursor), platform.read_search)
+    """What a shop finds for a keyword, as `list_products` gives its list: the first `MOST_SEARCH_PAGES` pages."""
+    pages = _Pages(
+        lambda cursor: platform.search_request(keyword, cursor),
+        platform.read_search,
+        MOST_SEARCH_PAGES,
+    )
     return _follow(platform, source, pages)
 
 
@@ -44,7 +52,7 @@ async def _follow(
 ) -> AsyncIterator[list[ListedProduct]]:
     seen: set[str] = set()
     cursor: str | None = None
-    for _ in range(MOST_PAGES):
+    for _ in range(pages.most):
         body = await source.fetch(pages.ask(cursor))
         if body is None:
             raise PermanentError(

@@ -104,6 +104,11 @@ class ShopPlatform(ABC):
         """The cap and the pool that its requests count towards."""
         return self.name
 
+    @property
+    def searchable(self) -> bool:
+        """Whether `search_request` can be asked for."""
+        return True
+
     @abstractmethod
     def list_request(self, cursor: str | None) -> PageRequest:
         """Asks for a page of the products on offer.

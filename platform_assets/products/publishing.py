@@ -39,7 +39,12 @@ class Published:
 
 
 def publish_batch(
-    objects: ObjectStore, result: BatchResult, snapshots: Sequence[ProductSnapshot]
+    objects: ObjectStore,
+    result: BatchResult,
+    snapshots: Sequence[ProductSnapshot],
+    etag: str | None,
+    *,
+    mass_accepted: bool = False,
 ) -> Published:
     """Writes the tables of a batch.
 
@@ -47,22 +52,32 @@ def publish_batch(
         objects: Where they go.
         result: The batch, and what failed in it.
         snapshots: Of all products that were read.
+        etag: What `find_snapshots` said before the snapshots were collected.
+        mass_accepted: Whether a person says that a mass change is real.
 
     Raises:
+        ObjectChangedError: Another run of the batch has written its snapshots since: collect them anew. Or other
+            batches came between again and again.
         PermanentError: kind `bad_table`: a table that is there is damaged.
-        TransientError: The store does not answer, or other batches came between again and again.
+        TransientError: The store does not answer.
     """
     batch = result.batch
-    objects.put(snapshots_key(batch), write_snapshots(snapshots))
+    objects.put_if(snapshots_key(batch), write_snapshots(snapshots), etag)
     published = Published(believed=False, findings=())
 
     def publish(news: News) -> bool:
         nonlocal published
-        published = _publish_changes(objects, result, news)
+        published = _publish_changes(objects, result, news, mass_accepted=mass_accepted)
         return published.believed
 
     apply(objects, batch.platform, snapshots, publish)
     return published
+
+
+def find_snapshots(objects: ObjectStore, batch: Batch) -> str | None:
+    """The etag of the batch's snapshots; None if there are none yet."""
+    info = objects.head(snapshots_key(batch))
+    return None if info is None else info.etag
 
 
 def snapshots_key(batch: Batch) -> str:
@@ -75,8 +90,10 @@ def changes_key(batch: Batch) -> str:
     return join_key("products", batch.key, "changes.parquet")
 
 
-def _publish_changes(objects: ObjectStore, result: BatchResult, news: News) -> Published:
-    mass = check_mass_change(news.before, news.fresh, result.products)
+def _publish_changes(
+    objects: ObjectStore, result: BatchResult, news: News, *, mass_accepted: bool
+) -> Published:
+    mass = check_mass_change(news.before, news.fresh, result.products, accepted=mass_accepted)
     findings = (mass, check_failures(result.failures, result.products))
     if not mass.passed:
         return Published(believed=False, findings=findings)

@@ -15,11 +15,18 @@ MASS_SHARE = 0.3
 MASS_PRODUCTS = 5
 """So few products can vanish whatever their share is: the last batch of a day may be small."""
 
+ACCEPT_TAG = "sluice/accept_mass_change"
+"""Run tag by which a person says, with `true`, that the products are really gone."""
+
 _NAMED = 10
 
 
 def check_mass_change(
-    before: dict[str, ProductSnapshot], fresh: Sequence[ProductSnapshot], total: int
+    before: dict[str, ProductSnapshot],
+    fresh: Sequence[ProductSnapshot],
+    total: int,
+    *,
+    accepted: bool = False,
 ) -> Finding:
     """Not too many products have vanished at once.
 
@@ -27,6 +34,7 @@ def check_mass_change(
         before: What was known, by product id.
         fresh: The new looks.
         total: Products of the batch.
+        accepted: Whether a person says that they are really gone: then it passes, with a note.
     """
     gone = [
         each.product_id
@@ -34,14 +42,25 @@ def check_mass_change(
         if each.sale_status is SaleStatus.NOT_FOUND and not _was_gone(before.get(each.product_id))
     ]
     share = len(gone) / total if total else 0.0
-    passed = len(gone) <= MASS_PRODUCTS or share <= MASS_SHARE
+    few = len(gone) <= MASS_PRODUCTS or share <= MASS_SHARE
+    text = f"{len(gone)} of {total} products are not found any more"
     return Finding(
         NO_MASS_CHANGE,
-        passed,
-        f"{len(gone)} of {total} products are not found any more"
-        + ("." if passed else f", above {MASS_SHARE:.0%}: {', '.join(gone[:_NAMED])}."),
+        few or accepted,
+        f"{text}." if few else f"{text}, {_describe_mass(gone, accepted=accepted)}",
         grave=True,
         numbers={"gone": len(gone), "products": total, "share": round(share, 4)},
+    )
+
+
+def _describe_mass(gone: Sequence[str], *, accepted: bool) -> str:
+    more = ", ..." if len(gone) > _NAMED else ""
+    named = f"above {MASS_SHARE:.0%}: {', '.join(gone[:_NAMED])}{more}."
+    if accepted:
+        return f"{named} A person has accepted it ({ACCEPT_TAG})."
+    return (
+        f"{named} Put the parser right and run the batch again; if the shop has really taken them off, run it "
+        f"with the tag {ACCEPT_TAG}=true."
     )
 
 

@@ -17,7 +17,7 @@ import structlog
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine import OnProgress, run_units
-from platform_assets.core.objects import ObjectStore
+from platform_assets.core.objects import ObjectChangedError, ObjectStore
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import (
@@ -42,10 +42,13 @@ from platform_assets.products.batches import (
 )
 from platform_assets.products.platform import ShopPlatform, not_found_snapshot
 from platform_assets.products.product import ProductSnapshot, SaleStatus
-from platform_assets.products.publishing import publish_batch
+from platform_assets.products.publishing import find_snapshots, publish_batch
 from platform_assets.products.source import ShopSource
 
 log = structlog.get_logger(__name__)
+
+_CLOSE_TRIES = 5
+"""Another run of the batch can come between once, when it closes it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Scanner:
         clock: Stamps the snapshots.
         policy: Bounds and retries.
         on_progress: See `run_units`.
+        mass_accepted: Whether a person says that products which vanish in a mass are really gone.
     """
 
     platform: ShopPlatform
@@ -71,6 +75,7 @@ class Scanner:
     clock: Clock
     policy: RunPolicy
     on_progress: OnProgress | None = None
+    mass_accepted: bool = False
 
 
 async def scan_batch(scanner: Scanner, batch: Batch) -> BatchResult:
@@ -142,6 +147,22 @@ def _log_outcome(batch: Batch, outcome: UnitOutcome) -> None:
 
 def _close(scanner: Scanner, plan: Plan, batch: Batch, report: Report) -> BatchResult:
     """What all runs of the batch have brought, published if it can be believed."""
+    tries = 0
+    while True:
+        # Before the ledger is read: whoever read it earlier, and writes later, is refused and reads it again.
+        etag = find_snapshots(scanner.objects, batch)
+        try:
+            return _conclude(scanner, plan, batch, report, etag)
+        except ObjectChangedError:
+            tries += 1
+            if tries == _CLOSE_TRIES:
+                raise
+
+
+def _conclude(
+    scanner: Scanner, plan: Plan, batch: Batch, report: Report, etag: str | None
+) -> BatchResult:
+    counted_at = scanner.clock.now()
     records = scanner.ledger.read_units(plan)
     failed = [record for record in records if _is_failed(record)]
     scanner.failed_items.replace(batch, [_describe(record) for record in failed])
@@ -156,17 +177,24 @@ def _close(scanner: Scanner, plan: Plan, batch: Batch, report: Report) -> BatchR
         len(records),
         dict(Counter(snapshot.sale_status.value for snapshot in snapshots)),
         failures,
+        counted_at,
     )
     if report.left or (report.stopped and report.failed):
         return _fail(scanner, replace(result, reason=_tell_stop(report)))
-    return _publish(scanner, plan, snapshots, result)
+    return _publish(scanner, plan, snapshots, result, etag)
 
 
 def _publish(
-    scanner: Scanner, plan: Plan, snapshots: Sequence[ProductSnapshot], result: BatchResult
+    scanner: Scanner,
+    plan: Plan,
+    snapshots: Sequence[ProductSnapshot],
+    result: BatchResult,
+    etag: str | None,
 ) -> BatchResult:
     """Writes the tables and notes the end; what cannot be believed is read again by the next run."""
-    published = publish_batch(scanner.objects, result, snapshots)
+    published = publish_batch(
+        scanner.objects, result, snapshots, etag, mass_accepted=scanner.mass_accepted
+    )
     result = replace(result, findings=published.findings, changes=published.changes)
     if not published.believed:
         gone = [each for each in snapshots if each.sale_status is SaleStatus.NOT_FOUND]
@@ -189,6 +217,7 @@ def _count(result: BatchResult) -> JsonObject:
         "failed": len(result.failures),
         "statuses": dict(result.statuses),
         "changes": dict(result.changes),
+        "counted_at": result.counted_at.isoformat(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Turns of a platform's batches: how many may be scanned at once, over processes and machines.
+"""Turns of a platform's batches, and of its searches: how many go on at once, over processes and machines.
 
 Not a pool of Dagster: those are fixed per asset, and the batches of all platforms are one asset. A batch that waits
 for its turn sleeps; the sensor starts no more batches than there are turns.
@@ -13,6 +13,9 @@ from uuid import uuid4
 from platform_assets.core.errors import TransientError
 from platform_assets.core.owner import describe_owner
 from platform_assets.core.units import Attempt
+
+BATCHES = "products"
+SEARCHES = "searches"
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
@@ -36,19 +39,22 @@ class Leases(Protocol):
 
 
 @asynccontextmanager
-async def take_turn(leases: Leases, platform: str, turns: int) -> AsyncGenerator[int]:
+async def take_turn(
+    leases: Leases, platform: str, turns: int, line: str = BATCHES
+) -> AsyncGenerator[int]:
     """Waits for one of a platform's turns and holds it until the end of the block.
 
     Args:
         leases: Where turns are held.
         platform: Whose turn.
         turns: How many there are.
+        line: What stands in line: each line of a platform has turns of its own.
 
     Yields:
         Which turn, from 1.
     """
     attempt = Attempt(uuid4().hex, describe_owner())
-    name = await _acquire(leases, platform, turns, attempt)
+    name = await _acquire(leases, f"{line}/{platform}", turns, attempt)
     renewing = asyncio.create_task(_renew(leases, name, attempt))
     try:
         yield int(name.rpartition("/")[2])
@@ -59,10 +65,10 @@ async def take_turn(leases: Leases, platform: str, turns: int) -> AsyncGenerator
         await asyncio.to_thread(leases.release, name, attempt)
 
 
-async def _acquire(leases: Leases, platform: str, turns: int, attempt: Attempt) -> str:
+async def _acquire(leases: Leases, place: str, turns: int, attempt: Attempt) -> str:
     while True:
         for turn in range(1, turns + 1):
-            name = f"products/{platform}/{turn}"
+            name = f"{place}/{turn}"
             if await asyncio.to_thread(leases.acquire, name, attempt, LEASE_SECONDS) is not None:
                 return name
         await asyncio.sleep(LOOK_SECONDS)

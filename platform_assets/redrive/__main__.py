@@ -1,16 +1,18 @@
 """`python -m platform_assets.redrive`: failed units of any pipeline become work again.
 
-Without --dry-run it re-queues what matches; what works on it then is each pipeline's own run, which is named.
+Without --dry-run it re-queues what matches, and starts the runs that work on it where no sensor does. Without Dagster's
+webserver it says which ones to start.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from platform_assets.core.errors import PlatformError
+from platform_assets.command_line import run_command
 from platform_assets.core.redrive import FailureFilter
+from platform_assets.redrive.starting import make_starters
 from platform_assets.services import Services
-from platform_assets.settings import load_settings
+from resources.orchestration_resource import STARTED_BY_TAG, open_orchestration
 
 LISTED = 1000
 """Failures that --list prints at most."""
@@ -22,19 +24,9 @@ def main(arguments: Sequence[str]) -> int:
     wanted = FailureFilter(
         asked.pipeline, asked.tenant, asked.partition, asked.kind, frozenset(asked.unit)
     )
-    try:
-        services = Services(load_settings())
-        lines = (
-            _list(services, wanted)
-            if asked.list
-            else services.redrive.redrive(wanted, dry_run=asked.dry_run).describe()
-        )
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-    except PlatformError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    if asked.list:
+        return run_command(lambda services: _list(services, wanted))
+    return run_command(lambda services: _redrive(services, wanted, dry_run=asked.dry_run))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
         "--list", action="store_true", help="print the failed units, change nothing"
     )
     return parser
+
+
+def _redrive(services: Services, wanted: FailureFilter, *, dry_run: bool) -> Sequence[str]:
+    runs = open_orchestration(services.settings.dagster_url)
+    starters = make_starters(runs, {STARTED_BY_TAG: "command"})
+    return services.redrive.starting(starters).redrive(wanted, dry_run=dry_run).describe()
 
 
 def _list(services: Services, wanted: FailureFilter) -> Iterator[str]:

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from platform_assets.glue import check_outputs, explained_failures, partition_check
+from platform_assets.glue import (
+    OWNERS,
+    check_outputs,
+    explained_failures,
+    partition_check,
+    table_spec,
+)
 from platform_assets.partitions import TAG_SHARDS
 from platform_assets.services import Services
 from platform_assets.tags.glue import (
@@ -24,7 +30,6 @@ from platform_assets.tags.glue import (
 )
 
 GROUP = "tags"
-OWNERS = ["team:data-platform"]
 
 
 @dg.asset(
@@ -43,38 +48,25 @@ def dictionary(services: dg.ResourceParam[Services]) -> dg.MaterializeResult:
     )
 
 
-def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str) -> dg.AssetSpec:
-    # Skippable: each whole shard is told by itself, and what Dagster adds at the end of a step would be all of them.
-    return dg.AssetSpec(
-        key,
-        deps=deps,
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"parquet"},
-        skippable=True,
-        description=description,
-    )
-
-
 @dg.multi_asset(
     name="process_tag_shards",  # `tags` is the job: Dagster loads no two nodes of one name
     specs=[
-        _spec(
+        table_spec(
             CONVERTED,
             [],
             "Raw tables in canonical columns, personal data masked. Rows that cannot be read are dead letters.",
         ),
-        _spec(
+        table_spec(
             PREPARED,
             [CONVERTED],
             "Clean text of each row, its sentences and its tokens, with places in the text as it came.",
         ),
-        _spec(
+        table_spec(
             TAGGED,
             [PREPARED, DICTIONARY],
             "Every term of the dictionary that was found, with its places in the original text.",
         ),
-        _spec(SUMMARY, [TAGGED], "Mentions of each tag and rows that have it, by month."),
+        table_spec(SUMMARY, [TAGGED], "Mentions of each tag and rows that have it, by month."),
     ],
     check_specs=[
         partition_check(name, key, check.__doc__, TAG_SHARDS)

@@ -6,6 +6,7 @@ receipts -> run_units over the tables that are not done -> all of the shard done
 import asyncio
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -145,6 +146,8 @@ class _ShardRun:
                 whole = True
         except _StoppedError as stopped:
             end, error = WorkEnd.STOPPED, stopped
+        except RefusedError as refused:  # no table's fault: another attempt may go on
+            end, error = WorkEnd.REFUSED, refused
         except PlatformError as failed:
             end = WorkEnd.REFUSED if end is WorkEnd.REFUSED else WorkEnd.FAILED
             error = failed
@@ -185,11 +188,31 @@ class _ShardRun:
             self._result.pause()
 
     async def _merge(self) -> None:
-        """The summary of the shard, unless somebody wants the task to stop.
+        """The summary of the shard, tried as often as a table, unless somebody wants the task to stop.
 
         Raises:
             PlatformError: It was not written.
         """
+        retry = RetryPolicy(attempts=self._manifest.work.attempts)
+        failures = 0
+        while True:
+            try:
+                await self._merge_once()
+            except TransientError as error:
+                failures += 1
+                wait = retry.next_wait(failures, error, draw=0.0)  # nobody else waits for it
+                if wait is None:
+                    raise
+                await self._pause(wait)
+            else:
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+            raise _StoppedError
+
+    async def _merge_once(self) -> None:
         merging = asyncio.ensure_future(self._ask({"merge": self._task.shard}))
         stopping = asyncio.ensure_future(self._stop.wait())
         seconds = self._manifest.work.table_timeout_seconds

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
-from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.command_line import run_command
+from platform_assets.core.errors import PermanentError
 from platform_assets.services import Services
-from platform_assets.settings import load_settings
 from platform_assets.tenants.importing import describe
 from platform_assets.tenants.registration import plan_tenant
 from platform_assets.tenants.tenant import SourceSettings, TenantType
@@ -25,13 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs one command; returns 0, or 1 with the reason on standard error."""
     asked = _parser().parse_args(arguments)
     command: Callable[[Services, argparse.Namespace], Iterator[str]] = asked.run
-    try:
-        for line in command(Services(load_settings()), asked):
-            sys.stdout.write(f"{line}\n")
-    except PlatformError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return run_command(lambda services: command(services, asked))
 
 
 def _parser() -> argparse.ArgumentParser:

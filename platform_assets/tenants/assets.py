@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.glue import explained_failures
+from platform_assets.glue import OWNERS, explained_failures, table_spec
 from platform_assets.partitions import TENANTS
 from platform_assets.services import Services
 from platform_assets.tenants.glue import (
@@ -26,36 +26,22 @@ from platform_assets.tenants.glue import (
 from platform_assets.tenants.tenant import check_tenant_id
 
 GROUP = "tenants"
-OWNERS = ["team:data-platform"]
 
-# Skippable: each finished cell is told by itself, and what Dagster adds at the end of a step would be all cells of the
-# range, failed ones included.
 MONTH_SPECS = [
-    dg.AssetSpec(
+    table_spec(
         EVENTS,
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"parquet"},
-        skippable=True,
-        description="A month's events of a tenant: valid, one per event id, by time. Bad ones are dead letters.",
+        [],
+        "A month's events of a tenant: valid, one per event id, by time. Bad ones are dead letters.",
     ),
-    dg.AssetSpec(
+    table_spec(
         PROFILES,
-        deps=[EVENTS],
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"parquet"},
-        skippable=True,
-        description="One row per customer of a month: orders, items, revenue, first and last event, recency.",
+        [EVENTS],
+        "One row per customer of a month: orders, items, revenue, first and last event, recency.",
     ),
-    dg.AssetSpec(
+    table_spec(
         SUMMARY,
-        deps=[PROFILES],
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"parquet"},
-        skippable=True,
-        description="One row per tenant-month: counts, revenue, new and returning customers.",
+        [PROFILES],
+        "One row per tenant-month: counts, revenue, new and returning customers.",
     ),
 ]
 

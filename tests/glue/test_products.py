@@ -4,7 +4,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,20 +19,22 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._core.execution.api import execute_run
 
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
+from platform_assets.core.redrive import FailureFilter
 from platform_assets.core.units import UnitState
 from platform_assets.definitions import build_definitions
 from platform_assets.partitions import PRODUCT_BATCHES, today
-from platform_assets.products.batches import SCAN_PIPELINE, read_batch
+from platform_assets.products.batches import SCAN_PIPELINE, read_batch, split_day
 from platform_assets.products.glue import ALERT, CHANGES, LATEST, SNAPSHOTS
 from platform_assets.products.latest import read_latest
 from platform_assets.products.platform import PageRequest, ShopPlatform
-from platform_assets.products.product import SaleStatus
-from platform_assets.products.quality import FEW_FAILURES, NO_MASS_CHANGE
+from platform_assets.products.product import ListedProduct, SaleStatus
+from platform_assets.products.quality import ACCEPT_TAG, FEW_FAILURES, NO_MASS_CHANGE
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from resources.state.dead_letters import DeadLetterFilter, SqlDeadLetters
 from sensors.products import MOST_RUNS
 from tests.fakes.clock import START, FakeClock
+from tests.unit.products.test_configured import LD_SHOP
 
 DAY = today(START)
 FIRST = f"musinsa/{DAY}/1-of-3"
@@ -109,11 +111,15 @@ class Rig:
         config = {"platform": platform, "day": day}
         return self.run("product_day", {"ops": {"split_product_day": {"config": config}}})
 
-    def scan(self, batch: str) -> dg.DagsterRun:
-        return self.run("product_batches", **{"dagster/partition": batch})
+    def scan(self, batch: str, **tags: str) -> dg.DagsterRun:
+        return self.run("product_batches", **{"dagster/partition": batch, **tags})
 
     def tick(self) -> list[str]:
         """The batches that a tick of the sensor starts."""
+        return [str(request.partition_key) for request in self.requests()]
+
+    def requests(self) -> Sequence[dg.RunRequest]:
+        """What a tick of the sensor asks for."""
         sensor = self.definitions.get_repository_def().get_sensor_def("product_batches")
         with (
             partition_loading_context(dynamic_partitions_store=self.instance),
@@ -123,8 +129,7 @@ class Rig:
                 resources={"services": self.services},
             ) as context,
         ):
-            requests = sensor.evaluate_tick(context).run_requests or []
-        return [str(request.partition_key) for request in requests]
+            return sensor.evaluate_tick(context).run_requests or []
 
     def keys(self) -> list[str]:
         return sorted(self.instance.get_dynamic_partitions(str(PRODUCT_BATCHES.name)))
@@ -276,6 +281,58 @@ def test_a_mass_change_fails_the_batch_tells_one_alert_and_leaves_the_latest_tab
     assert rig.latest()["1001"].scanned_at > before["1001"].scanned_at
 
 
+def test_a_person_can_say_that_a_mass_change_is_real(rig: Rig):
+    rig.split()
+    rig.scan(FIRST)
+    rig.clock.advance(86_400)
+    rig.split()
+    tomorrow = FIRST.replace(DAY, today(rig.clock.now()))
+    rig.shop.gone = {str(number) for number in range(1000, 1020)}
+    refused = rig.scan(tomorrow)
+    assert "run it with the tag sluice/accept_mass_change=true" in rig.failure(refused)
+    assert not rig.scan(tomorrow, **{ACCEPT_TAG: "false"}).is_success
+    accepted = rig.scan(tomorrow, **{ACCEPT_TAG: "true"})
+    assert accepted.is_success
+    checks = [event.event_specific_data for event in rig.events(accepted, "ASSET_CHECK_EVALUATION")]
+    (mass,) = [each for each in checks if each.check_name == NO_MASS_CHANGE]
+    assert mass.passed
+    assert "A person has accepted it" in mass.description
+    assert rig.latest()["1000"].sale_status is SaleStatus.NOT_FOUND
+    assert rig.done() == {FIRST, tomorrow}
+
+
+def test_a_redriven_product_is_read_by_a_run_that_the_sensor_starts(rig: Rig):
+    rig.split()
+    rig.shop.failing = {"1003": PermanentError("it has no price", kind="no_price")}
+    rig.scan(FIRST)
+    second = FIRST.replace("/1-of", "/2-of")
+    assert rig.tick() == [second], "the batch is done, but for one product"
+    rig.services.redrive.redrive(FailureFilter("products", error_kind="no_price"))
+    assert rig.tick() == [FIRST]
+    rig.shop.failing = {}
+    rig.shop.asked.clear()
+    assert rig.scan(FIRST).is_success
+    assert rig.shop.asked == {"1003": 1}
+    assert rig.tick() == [second]
+
+
+def test_a_redriven_batch_of_any_day_is_started_however_often_it_died_before(rig: Rig):
+    rig.split()
+    for _ in range(MOST_RUNS):
+        rig.shop.failing = {
+            str(number): RefusedError("the shop blocks us", kind="blocked")
+            for number in range(1000, 1200)
+        }
+        rig.scan(FIRST)
+    rig.clock.advance(36_500 * 86_400)  # past the real time, which stamps runs
+    assert rig.tick() == []
+    rig.services.redrive.redrive(FailureFilter("products/batches"))
+    assert rig.tick() == [FIRST]
+    rig.shop.failing = {}
+    assert rig.scan(FIRST).is_success
+    assert rig.tick() == []
+
+
 def test_a_shop_that_refuses_everything_fails_the_batch_at_once(rig: Rig):
     rig.split()
     rig.shop.failing = {
@@ -365,6 +422,55 @@ async def test_two_batches_of_a_platform_are_never_scanned_at_once(rig: Rig):
         *(rig.services.shops.scan_batch(read_batch(key)) for key in rig.keys()[:2])
     )
     assert rig.shop.most_open == 1
+
+
+def memory_of(tags: Mapping[str, str]) -> tuple[str, str]:
+    """What a run asks of Kubernetes, and its limit."""
+    config = json.loads(tags["dagster-k8s/config"])
+    resources = config["container_config"]["resources"]
+    return resources["requests"]["memory"], resources["limits"]["memory"]
+
+
+def test_a_batch_asks_for_a_worker_of_the_size_that_its_shop_needs(rig: Rig):
+    rig.split()
+    (request,) = rig.requests()
+    assert memory_of(request.tags) == ("2Gi", "2Gi")
+    rig.services.shops.known.add("kurly", [ListedProduct("1", "사과", "")], "import")
+    split_day(rig.services.ledger, "kurly", DAY, ["1"], START.isoformat())
+    kurly = f"kurly/{DAY}/1-of-1"
+    rig.instance.add_dynamic_partitions(str(PRODUCT_BATCHES.name), [kurly])
+    by_key = {request.partition_key: request.tags for request in rig.requests()}
+    assert memory_of(by_key[kurly]) == ("4Gi", "6Gi")
+    config = json.loads(by_key[kurly]["dagster-k8s/config"])
+    (volume,) = config["pod_spec_config"]["volumes"]
+    assert volume["empty_dir"] == {"medium": "Memory", "size_limit": "2Gi"}
+    (mount,) = config["container_config"]["volume_mounts"]
+    assert (mount["name"], mount["mount_path"]) == (volume["name"], "/dev/shm")
+    assert memory_of(by_key[FIRST]) == ("2Gi", "2Gi")
+
+
+@pytest.mark.parametrize(("platform", "memory"), [("musinsa", "2Gi"), ("oliveyoung", "4Gi")])
+def test_the_run_of_a_schedule_has_the_size_of_its_shop(rig: Rig, platform: str, memory: str):
+    schedule = rig.definitions.resolve_schedule_def(f"products_{platform}")
+    with dg.build_schedule_context(
+        instance=rig.instance, scheduled_execution_time=rig.clock.now()
+    ) as context:
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert memory_of(request.tags)[0] == memory
+
+
+def test_a_shop_that_a_file_declares_has_a_schedule_too(tmp_path: Path):
+    file = tmp_path / "shop.toml"
+    file.write_text(LD_SHOP, encoding="utf-8")
+    settings = Settings(home=tmp_path, shops_file=file, products_platforms="ld_shop")
+    schedule = build_definitions(settings).resolve_schedule_def("products_ld_shop")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_a_file_that_declares_no_shop_is_told_when_the_code_is_loaded(tmp_path: Path):
+    settings = Settings(home=tmp_path, shops_file=tmp_path / "missing.toml")
+    with pytest.raises(PermanentError, match=r"SLUICE_SHOPS_FILE: cannot read .*missing.toml"):
+        build_definitions(settings)
 
 
 def test_each_platform_has_a_schedule_and_only_the_chosen_ones_run(tmp_path: Path):

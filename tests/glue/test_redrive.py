@@ -21,6 +21,8 @@ from tests.glue.runs import read_failure, read_metadata, run_assets
 
 DAY, NEXT_DAY = "2026-03-01", "2026-03-02"
 ME = Attempt("me", "here")
+NOWHERE = "http://127.0.0.1:9"
+"""Where no webserver listens."""
 
 
 def run_redrive(
@@ -62,8 +64,8 @@ def read_units(services: Services, scope: Scope) -> list[UnitRecord]:
 
 @pytest.fixture
 def offline(tmp_path: Path) -> Services:
-    """Services that need no sandbox."""
-    return Services(Settings(home=tmp_path), FakeClock())
+    """Services that need no sandbox, and no Dagster of this machine."""
+    return Services(Settings(home=tmp_path, dagster_url=NOWHERE), FakeClock())
 
 
 def test_a_games_rerun_after_a_redrive_does_exactly_the_failed_units(
@@ -87,7 +89,10 @@ def test_a_games_rerun_after_a_redrive_does_exactly_the_failed_units(
     services.igdb = healthy
     sandbox.reset()
 
+    elsewhere = services.settings.model_copy(update={"dagster_url": NOWHERE})
+    services.settings, sandboxed = elsewhere, services.settings
     told = read_output(run_redrive(services, pipeline="games", error_kind="too_large"))
+    services.settings = sandboxed
     assert (told["units"], told["partitions"]) == (2, {f"games/raw_games {NEXT_DAY}": 2})
     assert "run games_full or games_incremental" in told["told"]
     scope = Scope("games/raw_games", "", NEXT_DAY)
@@ -145,10 +150,10 @@ def test_every_pipeline_is_asked(offline: Services):
     batch = "musinsa/2026-03-01/07-of-28"
     fail_units(offline, Scope("games/raw_games", "", DAY), "timeout")
     fail_units(offline, Scope("products/scan", "musinsa", batch), "timeout", "throttled")
-    assert offline.redrive.pipelines == ["games", "tenants", "tags", "products"]
+    assert offline.redrive.pipelines == ["games", "tenants", "tags", "products", "ranks"]
     told = read_output(run_redrive(offline, error_kind="timeout"))
     assert told["partitions"] == {f"games/raw_games {DAY}": 1, f"products/scan {batch}": 1}
-    assert "products: run the job product_batches" in told["told"]
+    assert "products: the sensor product_batches starts these batches" in told["told"]
 
 
 def test_nothing_that_matches_is_a_success_with_a_sentence(offline: Services):

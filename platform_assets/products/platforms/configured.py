@@ -67,6 +67,11 @@ class ConfiguredPlatform(ShopPlatform):
         """The products of the list."""
         return self._read_page(self._declared.list, body, cursor, "list")
 
+    @property
+    def searchable(self) -> bool:
+        """Whether the file declares a search."""
+        return self._declared.search is not None
+
     def search_request(self, keyword: str, cursor: str | None) -> PageRequest:
         """A page of the search.
 

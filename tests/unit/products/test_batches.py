@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.units import (
     Attempt,
+    JsonObject,
     Plan,
     PlanState,
     Scope,
@@ -250,6 +251,43 @@ def test_a_done_batch_stays_done():
     mark_batch(ledger, batch, UnitState.FAILED, {"failed": 9}, "too late")
     found = find_batch(ledger, batch)
     assert (found.state, found.detail, found.reason) == (UnitState.DONE, {"failed": 0}, None)
+
+
+def count(failed: int, minute: int) -> JsonObject:
+    return {"failed": failed, "counted_at": f"2026-11-20T09:{minute:02}:00+00:00"}
+
+
+def test_the_detail_of_a_done_batch_is_that_of_its_last_run():
+    ledger = make_ledger()
+    batch = split(ledger, 60)[0].batch
+    mark_batch(ledger, batch, UnitState.DONE, count(3, 10))
+    mark_batch(ledger, batch, UnitState.DONE, count(0, 11))
+    assert find_batch(ledger, batch).detail == count(0, 11)
+
+
+def test_a_late_run_that_counted_earlier_does_not_undo_the_detail():
+    ledger = make_ledger()
+    batch = split(ledger, 60)[0].batch
+    mark_batch(ledger, batch, UnitState.DONE, count(0, 11))
+    mark_batch(ledger, batch, UnitState.DONE, count(3, 10))
+    assert find_batch(ledger, batch).detail == count(0, 11)
+
+
+def test_of_two_runs_that_end_at_once_the_one_that_published_counts():
+    ledger, start = make_ledger(), threading.Barrier(2)
+    batch = split(ledger, 60)[0].batch
+
+    def mark(state: UnitState, reason: str | None) -> None:
+        start.wait()
+        mark_batch(ledger, batch, state, count(0, 11), reason)
+
+    ends = [(UnitState.DONE, None), (UnitState.FAILED, "another run has them")]
+    threads = [threading.Thread(target=mark, args=end) for end in ends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert find_batch(ledger, batch).state is UnitState.DONE
 
 
 def test_a_day_is_closed_with_its_last_batch_and_not_before():

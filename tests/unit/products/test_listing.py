@@ -3,7 +3,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.products.listing import MOST_PAGES, list_products, search_products
+from platform_assets.products.listing import (
+    MOST_PAGES,
+    MOST_SEARCH_PAGES,
+    list_products,
+    search_products,
+)
 from platform_assets.products.platform import PageRequest
 from platform_assets.products.platforms import PLATFORMS
 from platform_assets.products.product import ListedProduct
@@ -57,6 +62,25 @@ async def test_a_list_that_is_not_there_is_an_error():
     with pytest.raises(PermanentError, match="no such list") as caught:
         await read(list_products(MUSINSA, Pages(None)))
     assert caught.value.kind == "no_list"
+
+
+class Endless:
+    """A search that finds another product on each page."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def fetch(self, request: PageRequest) -> bytes | None:
+        del request
+        self.asked += 1
+        found = [{"goodsNo": 1000 + self.asked, "goodsName": "셔츠"}]
+        return to_json({"data": {"list": found, "pagination": {"hasNext": True}}})
+
+
+async def test_a_search_ends_after_its_first_pages():
+    source = Endless()
+    found = await read(search_products(MUSINSA, source, KEYWORD))
+    assert len(found) == source.asked == MOST_SEARCH_PAGES
 
 
 async def test_a_search_asks_for_its_keyword_and_may_find_nothing():

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from platform_assets.core.errors import PermanentError, TransientError
+from platform_assets.core.objects import ObjectChangedError
 from platform_assets.core.units import FailedUnit, Report
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch
@@ -15,6 +16,7 @@ from platform_assets.products.product import ProductSnapshot
 from platform_assets.products.publishing import (
     Published,
     changes_key,
+    find_snapshots,
     publish_batch,
     snapshots_key,
 )
@@ -41,7 +43,7 @@ WRITES = [snapshots_key(NEXT), changes_key(NEXT), latest_key(NAME)]
 def make_result(batch: Batch, count: int, failed: Sequence[str] = ()) -> BatchResult:
     failures = tuple(FailedUnit(each, "timeout", "no end") for each in failed)
     report = Report(count, count, 0, 0, 0, 0, 1.0, (), None, START)
-    return BatchResult(batch, report, count, {}, failures)
+    return BatchResult(batch, report, count, {}, failures, START)
 
 
 def publish(
@@ -49,9 +51,12 @@ def publish(
     snapshots: Sequence[ProductSnapshot],
     batch: Batch = NEXT,
     failed: Sequence[str] = (),
+    *,
+    mass_accepted: bool = False,
 ) -> Published:
     result = make_result(batch, len(snapshots) + len(failed), failed)
-    return publish_batch(objects, result, snapshots)
+    etag = find_snapshots(objects, batch)
+    return publish_batch(objects, result, snapshots, etag, mass_accepted=mass_accepted)
 
 
 def look(ids: Sequence[str], price: int = 100, days: int = 0) -> list[ProductSnapshot]:
@@ -255,6 +260,24 @@ def test_a_mass_change_keeps_the_changes_that_were_told_before():
     before = objects.get(changes_key(NEXT))
     assert not publish(objects, [*next_look()[:1], *vanish(12)[1:]]).believed
     assert objects.get(changes_key(NEXT)) == before
+
+
+def test_a_mass_change_that_a_person_has_accepted_is_published():
+    objects = make_store()
+    published = publish(objects, vanish(10), mass_accepted=True)
+    assert (published.believed, published.changes) == (True, {"gone": 10})
+    assert all(each.passed for each in published.findings)
+    assert len([each for each in read_latest(objects, NAME) if each.name is None]) == 10
+
+
+def test_a_run_that_collected_before_another_one_wrote_is_refused_and_changes_nothing():
+    objects = make_store()
+    etag = find_snapshots(objects, NEXT)
+    publish(objects, next_look())
+    content = objects.content()
+    with pytest.raises(ObjectChangedError):
+        publish_batch(objects, make_result(NEXT, 2), next_look()[:2], etag)
+    assert objects.content() == content
 
 
 def test_many_failures_alone_do_not_keep_a_batch_from_being_published():

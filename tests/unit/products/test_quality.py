@@ -45,6 +45,23 @@ def test_too_many_that_vanish_at_once_are_not_believed(gone: int, total: int, pa
     assert finding.text.startswith(f"{gone} of {total} products are not found any more")
 
 
+def test_a_mass_change_says_how_a_person_accepts_it():
+    text = check_mass_change(know(make_ids(40)), vanish(40), 50).text
+    assert "run it with the tag sluice/accept_mass_change=true" in text
+
+
+def test_a_mass_change_that_a_person_has_accepted_passes_with_a_note():
+    finding = check_mass_change(know(make_ids(40)), vanish(40), 50, accepted=True)
+    assert finding.passed
+    assert "A person has accepted it" in finding.text
+    assert finding.numbers["gone"] == 40
+
+
+def test_what_needs_no_accepting_has_no_note():
+    plain = check_mass_change(know(make_ids(5)), vanish(5), 50)
+    assert check_mass_change(know(make_ids(5)), vanish(5), 50, accepted=True) == plain
+
+
 def test_products_that_were_gone_before_do_not_count():
     before = {each: make_gone(each) for each in make_ids(40)}
     finding = check_mass_change(before, vanish(40), 50)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -385,6 +386,48 @@ def test_a_mass_change_that_stays_fails_the_batch_each_time():
     assert len(reasons) == 1
     assert None not in reasons
     assert day.bench.objects.get(latest_key(NAME)) == day.latest
+
+
+def test_a_mass_change_that_a_person_accepts_is_read_again_and_published():
+    day = Vanished()
+    day.bench.scan(day.batch)
+    day.bench.clock.advance(600)
+    accepting = replace(day.bench.scanner(), mass_accepted=True)
+    day.bench.source.asked.clear()
+    result = run_virtual(scan_batch(accepting, day.batch))
+    assert sorted(day.bench.source.asked) == day.lost
+    assert (result.reason, result.changes) == (None, {"gone": 10})
+    assert day.bench.latest()[day.lost[0]].sale_status is SaleStatus.NOT_FOUND
+    assert day.bench.found(day.batch).state is UnitState.DONE
+
+
+def test_a_run_that_wakes_up_late_does_not_undo_what_another_one_has_published():
+    bench = Bench(10)
+    bench.source.fail(bench.ids[3:5], times=1)
+    bench.objects.meddled = snapshots_key(bench.batch)
+    # Both are at the end of their work; the other one reads what failed, and writes, before this one writes.
+    with ThreadPoolExecutor(1) as other:
+        bench.objects.meddlers.append(lambda: other.submit(run_virtual, bench.ascan()).result())
+        result = bench.scan()
+    assert [each.product_id for each in bench.snapshots()] == bench.ids
+    assert sorted(bench.latest()) == bench.ids
+    assert (result.failures, bench.failed()) == ((), [])
+    detail = bench.found().detail
+    assert detail is not None
+    assert (detail["failed"], detail["statuses"]) == (0, {"on_sale": 10})
+
+
+def test_the_counts_of_a_batch_are_those_of_its_last_run():
+    bench = Bench(10)
+    bench.source.fail(bench.ids[3:5], times=1)
+    seen: list[int] = []
+    for _ in range(2):
+        bench.scan()
+        bench.clock.advance(60)
+        detail = bench.found().detail
+        assert detail is not None
+        seen.append(detail["failed"])
+    assert seen == [2, 0]
 
 
 def test_a_mass_change_among_products_read_later_keeps_what_was_told():

@@ -27,6 +27,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         if name.startswith("SLUICE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SLUICE_HOME", str(tmp_path))
+    # No Dagster of this machine: nothing is to be started in it.
+    monkeypatch.setenv("SLUICE_DAGSTER_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
     def run(*arguments: str) -> tuple[int, list[str], str]:
         status = main(arguments)
@@ -48,6 +51,7 @@ def test_what_matches_is_pending_again_after_a_dry_run_that_changed_nothing(
     assert status == 0
     assert lines[:2] == ["units to be done again: 1", "  games/raw_games 2026-11-20: 1"]
     assert lines[2].startswith("games: run games_full or games_incremental")
+    assert "not started" in lines[2], "there is no Dagster"
     assert states(services, scope) == ["pending", "failed", "done"]
 
 

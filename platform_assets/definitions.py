@@ -12,6 +12,8 @@ from platform_assets.games import jobs as games_jobs
 from platform_assets.partitions import tenant_months
 from platform_assets.products import assets as products_assets
 from platform_assets.products import jobs as products_jobs
+from platform_assets.ranks import assets as ranks_assets
+from platform_assets.ranks import jobs as ranks_jobs
 from platform_assets.services import Services
 from platform_assets.settings import Settings, dagster_home, load_settings
 from platform_assets.tags import assets as tags_assets
@@ -22,7 +24,8 @@ from resources.caps import CAPS
 from resources.pools_resource import sync_pools
 from sensors import games as games_schedules
 from sensors import products as products_sensors
-from sensors import redrive, retention
+from sensors import ranks as ranks_schedules
+from sensors import redrive, retention, searches
 from sensors import tags as tags_sensors
 from sensors import tenants as tenants_sensors
 
@@ -44,12 +47,14 @@ def build_definitions(
             *tenants_assets.build_assets(tenant_months(settings.tenants_first_month)),
             *tags_assets.ASSETS,
             *products_assets.ASSETS,
+            *ranks_assets.ASSETS,
         ],
         jobs=[
             *games_jobs.JOBS,
             *tenants_jobs.JOBS,
             *tags_jobs.JOBS,
             *products_jobs.JOBS,
+            *ranks_jobs.JOBS,
             *retention.JOBS,
             *redrive.JOBS,
         ],
@@ -57,12 +62,14 @@ def build_definitions(
             *tenants_sensors.build_sensors(settings),
             *tags_sensors.build_sensors(settings),
             *products_sensors.build_sensors(settings),
+            *searches.build_sensors(settings),
         ],
         schedules=[
             *games_schedules.build_schedules(
                 settings.games_schedule_hour, running=bool(settings.igdb_client_id)
             ),
             *products_sensors.build_schedules(settings),
+            *ranks_schedules.build_schedules(settings),
             *retention.SCHEDULES,
         ],
         resources=resources,

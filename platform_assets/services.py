@@ -20,6 +20,7 @@ from platform_assets.core.redrive import Redrive
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.games.collect import Collector
+from platform_assets.rank_services import RankServices
 from platform_assets.settings import Gear, Settings, child_environment, source_secret
 from platform_assets.shop_services import ShopServices
 from platform_assets.tags.failures import TagRedriver
@@ -58,6 +59,7 @@ from resources.state.event_letters import SqlEventLetters
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_redrive import LedgerRedriver
 from resources.state.notes import SqlNotes
+from resources.state.product_redrive import ProductRedriver
 from resources.state.tenant_ledger import SqlTenantLedger
 from resources.state.tenant_months import SqlTenantMonths
 from resources.state.tenant_redrive import TenantRedriver
@@ -77,9 +79,9 @@ GAMES_NEXT_STEP = (
     "run games_full or games_incremental for these partitions; a run does only what is not done"
 )
 
-PRODUCTS_NEXT_STEP = (
-    "run the job product_batches for these partitions; batches of today and yesterday that failed as a whole "
-    "leave by themselves, with the sensor product_batches"
+RANKS_NEXT_STEP = (
+    "run the job daily_ranks for today, or reparse_ranks for another day: pages that were not fetched on their day "
+    "cannot be fetched any more"
 )
 
 SKIP_LIMIT = 20
@@ -178,7 +180,8 @@ class Services:
                 LedgerRedriver(self.state, "games", GAMES_NEXT_STEP),
                 TenantRedriver(self.tenant_months),
                 TagRedriver(self.objects),
-                LedgerRedriver(self.state, "products", PRODUCTS_NEXT_STEP),
+                ProductRedriver(self.state),
+                LedgerRedriver(self.state, "ranks", RANKS_NEXT_STEP),
             ]
         )
 
@@ -319,6 +322,11 @@ class Services:
     def shops(self) -> ShopServices:
         """Shops, and what is known of their products."""
         return ShopServices(self.settings, self.state, self.objects, self.ledger, self.clock)
+
+    @cached_property
+    def ranks(self) -> RankServices:
+        """Trackings, their pages and their history."""
+        return RankServices(self.settings, self.state, self.objects, self.ledger, self.clock)
 
     @cached_property
     def runner_choices(self) -> RunnerChoices:

@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     """Settings with defaults that work on one machine without any service."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SLUICE_", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="SLUICE_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     home: Path = Field(default=Path(".sluice"), description="Folder for everything local.")
@@ -175,6 +179,57 @@ class Settings(BaseSettings):
     products_sensor_seconds: Annotated[int, Field(ge=5)] = Field(
         default=30, description="Seconds between two looks for batches that wait."
     )
+    naver_url: str = Field(
+        default="https://search.naver.com", description="Naver's search, or a sandbox."
+    )
+    naver_map_url: str = Field(
+        default="https://pcmap.place.naver.com",
+        description="Naver's lists of places, or a sandbox.",
+    )
+    naver_openapi_url: str = Field(
+        default="https://openapi.naver.com", description="Naver's Open API, or a sandbox."
+    )
+    naver_client_id: str = Field(default="", description="Client id of the Open API's application.")
+    naver_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Client secret of the Open API's application."
+    )
+    rank_source: Literal["http", "browser", "openapi"] = Field(
+        default="http",
+        description="What fetches pages of results: plain HTTP, a browser, or the Open API (places: still HTTP).",
+    )
+    rank_view: Literal["tab", "integrated"] = Field(
+        default="tab",
+        description="Where blogs and cafes are looked for: in their tab, or among those of the integrated page.",
+    )
+    rank_schedule: bool = Field(
+        default=False, description="Whether the daily schedule of ranks runs by itself."
+    )
+    rank_pages_days: Annotated[int, Field(gt=0)] = Field(
+        default=90, description="Days that stored pages of results are kept, to be read again."
+    )
+    crawl_schedule_hour: Annotated[int, Field(ge=0, le=23)] = Field(
+        default=1,
+        validation_alias="CRAWL_SCHEDULE_HOUR",
+        description="Hour (Asia/Seoul) of the daily capture of ranks.",
+    )
+    crawl_schedule_minute: Annotated[int, Field(ge=0, le=59)] = Field(
+        default=0, validation_alias="CRAWL_SCHEDULE_MINUTE", description="Its minute."
+    )
+    crawl_delay_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=2.0,
+        validation_alias="CRAWL_DELAY_SECONDS",
+        description="Seconds between the starts of two requests to one host of Naver, over all processes.",
+    )
+    crawl_retry_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=60.0,
+        validation_alias="CRAWL_RETRY_SECONDS",
+        description="Seconds before a page is tried the second time; twice as many before the third and last time.",
+    )
+    crawl_batch_timeout: Annotated[float, Field(gt=0)] = Field(
+        default=3600.0,
+        validation_alias="CRAWL_BATCH_TIMEOUT",
+        description="Seconds after which the day's fetching ends, finished or not.",
+    )
     tags_runner: Literal["local", "cloud_run_job", "http_service"] = Field(
         default="local",
         description="What runs the tasks of tenants that were given no runner of their own.",
@@ -268,6 +323,14 @@ class Settings(BaseSettings):
         return self.log_file or self.home / "logs" / "sluice.jsonl"
 
 
+def list_variables() -> dict[str, str]:
+    """The variable of each setting, by its field."""
+    return {
+        field: str(info.validation_alias or f"SLUICE_{field.upper()}")
+        for field, info in Settings.model_fields.items()
+    }
+
+
 def load_settings() -> Settings:
     """Settings from the environment.
 
@@ -277,8 +340,11 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
+        names = (
+            list_variables()
+        )  # an error names a field, or the variable where that has a name of its own
         wrong = "; ".join(
-            f"SLUICE_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            f"{names.get('_'.join(map(str, item['loc'])), item['loc'][0])}: {item['msg']}"
             for item in error.errors()
         )
         raise RefusedError(f"settings: {wrong}", kind="bad_setting") from None

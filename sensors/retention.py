@@ -1,11 +1,12 @@
 # pyright: standard
-"""The daily purge: dead letters, the units of plans that ended or were left long ago, the partitions of old batches."""
+"""The daily purge: dead letters, units of plans that ended or were left long ago, old batches, old pages."""
 
 from datetime import datetime, timedelta
 
 import dagster as dg
 
 from platform_assets.partitions import PRODUCT_BATCHES, TIMEZONE, today
+from platform_assets.ranks.stored_page import drop_pages
 from platform_assets.services import Services
 from resources.orchestration_resource import is_backfilling
 from resources.state.dead_letters import SqlDeadLetters
@@ -14,14 +15,18 @@ from resources.state.ledger_queries import LedgerQueries
 
 @dg.op
 def purge_state(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
-    """Deletes what is older than SLUICE_RETENTION_DAYS from the state database."""
-    before = services.clock.now() - timedelta(days=services.settings.retention_days)
+    """Deletes what is older than SLUICE_RETENTION_DAYS, and pages of results older than SLUICE_RANK_PAGES_DAYS."""
+    now, settings = services.clock.now(), services.settings
+    before = now - timedelta(days=settings.retention_days)
+    first_pages = today(now - timedelta(days=settings.rank_pages_days))
     context.add_output_metadata(
         {
             "plans": LedgerQueries(services.state).purge(before),
             "plans_abandoned": services.ledger.close_abandoned(before),
             "dead_letters": SqlDeadLetters(services.state).purge(),
+            "searches": services.shops.searches.purge(before),
             "batches": drop_batches(context.instance, before),
+            "rank_pages": drop_pages(services.objects, first_pages),
         }
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.settings import Settings
+from platform_assets.settings import list_variables
 from tests.architecture.paths_in_docs import (
     find_links,
     find_make_targets,
@@ -18,7 +18,7 @@ REQUIRED = ("README.md", "README.ko.md", "CHANGELOG.md", "docs/settings.md")
 FOUND = tuple(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
 DOCS = sorted({*REQUIRED, *FOUND})
 TARGET = re.compile(r"^([a-z][a-z-]*):.*## ", re.MULTILINE)
-VARIABLE = re.compile(r"\bSLUICE_[A-Z0-9_]*[A-Z0-9]\b")
+VARIABLE = re.compile(r"\b(?:SLUICE|CRAWL)_[A-Z0-9_]*[A-Z0-9]\b")
 
 
 def read(path: str) -> str:
@@ -56,13 +56,13 @@ def test_both_readmes_have_the_same_outline() -> None:
 
 
 def test_docs_list_exactly_the_settings_that_exist() -> None:
-    settings = {f"SLUICE_{name.upper()}" for name in Settings.model_fields}
+    settings = set(list_variables().values())
     assert set(VARIABLE.findall(read("docs/settings.md"))) == settings
 
 
 @pytest.mark.parametrize("doc", DOCS)
 def test_a_doc_names_no_setting_that_does_not_exist(doc: str) -> None:
-    settings = {f"SLUICE_{name.upper()}" for name in Settings.model_fields}
+    settings = set(list_variables().values())
     assert set(VARIABLE.findall(read(doc))) - settings == set()
 
 

@@ -12,6 +12,7 @@ from platform_assets.settings import (
     Settings,
     child_environment,
     dagster_home,
+    list_variables,
     load_settings,
 )
 
@@ -23,14 +24,15 @@ PASSWORD = "pa55word-of-the-database"
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No variable of ours is set, and the current folder is an empty one."""
     for name in os.environ:
-        if name.startswith("SLUICE_"):
+        if name.startswith(("SLUICE_", "CRAWL_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    names = list_variables()
     for name, value in variables.items():
-        monkeypatch.setenv(f"SLUICE_{name.upper()}", value)
+        monkeypatch.setenv(names.get(name, f"SLUICE_{name.upper()}"), value)
 
 
 def refusal() -> str:
@@ -67,6 +69,20 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         log_file=str(tmp_path / "log.jsonl"),
         igdb_api_url="http://127.0.0.1:1/v4",
         igdb_token_url="http://127.0.0.1:1/token",
+        naver_url="http://127.0.0.1:1/naver",
+        naver_map_url="http://127.0.0.1:1/map",
+        naver_openapi_url="http://127.0.0.1:1/openapi",
+        naver_client_id="naver-id",
+        naver_client_secret=SECRET,
+        rank_source="browser",
+        rank_view="integrated",
+        rank_schedule="true",
+        rank_pages_days="30",
+        crawl_schedule_hour="5",
+        crawl_schedule_minute="59",
+        crawl_delay_seconds="0.5",
+        crawl_retry_seconds="6",
+        crawl_batch_timeout="60",
         igdb_client_id="id",
         igdb_client_secret=SECRET,
         igdb_requests_per_second="3.5",
@@ -135,6 +151,10 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert (settings.tenants_in_flight, settings.tenants_stale_minutes) == (7, 0.5)
     assert settings.shop_musinsa_url == "http://127.0.0.1:1/musinsa"
     assert (settings.products_platforms, settings.products_schedule_hour) == ("musinsa,zigzag", 3)
+    assert (settings.rank_source, settings.rank_view) == ("browser", "integrated")
+    assert (settings.crawl_schedule_hour, settings.crawl_schedule_minute) == (5, 59)
+    assert (settings.crawl_delay_seconds, settings.crawl_batch_timeout) == (0.5, 60.0)
+    assert settings.naver_client_secret.get_secret_value() == SECRET
     assert (settings.tags_runner, settings.tags_parallelism) == ("http_service", 9)
     assert settings.tags_service_token.get_secret_value() == SECRET
     assert (settings.cloud_run_job, settings.cloud_run_region) == ("tagging", "europe-west1")
@@ -172,6 +192,14 @@ def test_all_bad_values_are_named_in_one_refusal(monkeypatch: pytest.MonkeyPatch
         "products_parallel_batches": "0",
         "products_timeout_seconds": "0",
         "products_sensor_seconds": "4",
+        "rank_source": "rss",
+        "rank_view": "mobile",
+        "rank_pages_days": "0",
+        "crawl_schedule_hour": "24",
+        "crawl_schedule_minute": "60",
+        "crawl_delay_seconds": "0",
+        "crawl_retry_seconds": "0",
+        "crawl_batch_timeout": "0",
         "tags_runner": "kubernetes",
         "tags_parallelism": "0",
         "tags_shards": "101",
@@ -183,7 +211,9 @@ def test_all_bad_values_are_named_in_one_refusal(monkeypatch: pytest.MonkeyPatch
     }
     set_all(monkeypatch, **bad)
     message = refusal()
-    assert [name for name in bad if f"SLUICE_{name.upper()}: " not in message] == []
+    names = list_variables()
+    assert [name for name in bad if f"{names[name]}: " not in message] == []
+    assert "; CRAWL_DELAY_SECONDS: " in message
     assert "'auto', 'on' or 'off'" in message
 
 

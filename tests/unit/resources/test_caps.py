@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_assets.core.errors import RefusedError
-from resources.caps import CAPS, find_cap, override_cap
+from resources.caps import CAPS, find_cap, override_cap, shop_cap
 
 IGDB = CAPS["igdb"]
 
@@ -21,6 +21,11 @@ def test_every_cap_is_filed_under_its_name_with_a_source():
         assert cap.name == name
         assert cap.source
         assert cap.day_zone in available_timezones()
+
+
+@pytest.mark.parametrize("name", ["musinsa", "oliveyoung", "declared_in_a_file"])
+def test_a_shop_has_a_wider_guard_than_an_upstream_that_publishes_its_limit(name: str):
+    assert shop_cap(name).guard == 0.05 > IGDB.guard
 
 
 def test_an_unknown_cap_is_refused_with_the_known_ones():

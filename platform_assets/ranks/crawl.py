@@ -1,0 +1,274 @@
+"""Today's pages: each fetched once, at the pace of its host, looked at, stored as received.
+
+    trackings -> pages, each once -> a unit per page -> fetched, checked, stored -> what the day has
+
+A page that is there already is never fetched again, whatever the ledger says: a run that was killed between the store
+and the ledger costs nothing. What is on a page is read by `daily.py`, today or whenever a reader was mended.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from platform_assets.core.clock import Clock
+from platform_assets.core.days import day_of
+from platform_assets.core.engine import OnProgress, run_units
+from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
+from platform_assets.core.ledger import CorrectableLedger, ExtendableLedger, PlanLedger, UnitLedger
+from platform_assets.core.objects import ObjectStore
+from platform_assets.core.run_policy import RunPolicy
+from platform_assets.core.unit_run import UnitRun
+from platform_assets.core.units import (
+    FailedUnit,
+    JsonObject,
+    Plan,
+    Report,
+    Scope,
+    Unit,
+    UnitState,
+)
+from platform_assets.ranks.pages import read_page
+from platform_assets.ranks.result_page import RankType, Surface
+from platform_assets.ranks.search_page import PageHost, SearchPage, read_payload
+from platform_assets.ranks.source import PageSource
+from platform_assets.ranks.stored_page import PageNote, find_note, store_page
+
+log = structlog.get_logger(__name__)
+
+PAGES_PIPELINE = "ranks/pages"
+
+PASSING = frozenset({"blocked", "login_wall", "not_rendered", "truncated", "wrong_page"})
+"""What a page may be instead of results, for now: it is not kept, and asked for again. One whose structure is not known
+fails and is kept: a mended reader may read it, and a rerun of the day asks for another one."""
+
+TURNED_AWAY = frozenset({"blocked", "throttled"})
+"""Kinds by which a host says that it wants fewer requests."""
+
+STOP_AFTER = 10
+"""Pages of one host in a row that were turned away, after which the crawl ends: going on would make it worse."""
+
+LONGEST_PAUSE_SECONDS = 300.0
+
+_TYPES = {
+    Surface.PLACE_LIST: RankType.PLACE,
+    Surface.CAFE_TAB: RankType.CAFE,
+}
+"""Whose results a page is looked at for before it is stored; blogs where a surface shows several."""
+
+
+class RankLedger(PlanLedger, UnitLedger, ExtendableLedger, CorrectableLedger, Protocol):
+    """All that this pipeline asks of a ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crawler:
+    """What fetching a day's pages needs.
+
+    Attributes:
+        source: Fetches them.
+        objects: Where they are stored.
+        ledger: Plans and units.
+        clock: Stamps them.
+        policy: Bounds and retries; its deadline ends the batch.
+        delay_seconds: Between two requests to a host: the first pause of one that turns us away, doubled each time.
+        on_progress: See `run_units`.
+    """
+
+    source: PageSource
+    objects: ObjectStore
+    ledger: RankLedger
+    clock: Clock
+    policy: RunPolicy
+    delay_seconds: float
+    on_progress: OnProgress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """How a crawl ended.
+
+    Attributes:
+        day: The day.
+        pages: Pages that were wanted.
+        report: What this run did; its total counts pages of earlier runs of the day too.
+        fetched_bytes: Of the pages that this run stored, as received.
+        turned_away: Answers that asked for fewer requests.
+    """
+
+    day: str
+    pages: int
+    report: Report
+    fetched_bytes: int
+    turned_away: int
+
+
+async def crawl_pages(
+    crawler: Crawler, day: str, pages: Sequence[SearchPage], group: str = ""
+) -> Crawl:
+    """Fetches those of the pages that the day does not have yet.
+
+    Args:
+        crawler: What it needs.
+        day: Today.
+        pages: Which pages.
+        group: Names a plan of its own beside the day's, for some trackings at once; empty for the day's.
+
+    Raises:
+        PermanentError: kind `past_day`: what Naver showed on another day cannot be fetched any more.
+        TransientError: The ledger does not answer.
+    """
+    check_today(day, day_of(crawler.clock.now()))
+    units = [Unit(page.page_id, page.to_payload()) for page in pages]
+    plan = await asyncio.to_thread(
+        open_day, crawler.ledger, Scope(PAGES_PIPELINE, group, day), units
+    )
+    fetching = _Fetching(crawler, day)
+    report = await run_units(
+        plan,
+        fetching.fetch,
+        ledger=crawler.ledger,
+        policy=crawler.policy,
+        clock=crawler.clock,
+        on_progress=crawler.on_progress,
+    )
+    return Crawl(day, len(pages), report, fetching.fetched_bytes, fetching.turned_away)
+
+
+def check_today(day: str, today: str) -> None:
+    """Does nothing for today.
+
+    Raises:
+        PermanentError: kind `past_day`.
+    """
+    if day != today:
+        raise PermanentError(
+            f"pages of {day} cannot be fetched: Naver shows the results of {today} now. Ranks of a stored day are read "
+            "again with the job reparse_ranks, which needs no page from Naver",
+            kind="past_day",
+        )
+
+
+def find_failures(ledger: PlanLedger, day: str, group: str) -> dict[str, FailedUnit]:
+    """The pages of a day that failed, by name."""
+    plan = ledger.find_plan(Scope(PAGES_PIPELINE, group, day))
+    records = ledger.read_units(plan) if plan is not None else []
+    return {
+        record.unit.unit_id: FailedUnit(
+            record.unit.unit_id, record.error_kind or "", record.error_message or ""
+        )
+        for record in records
+        if record.state is UnitState.FAILED
+    }
+
+
+def open_day(ledger: RankLedger, scope: Scope, units: Sequence[Unit]) -> Plan:
+    """The plan of a day: what this run wants is added to what earlier runs of the day wanted."""
+    plan = ledger.open_plan(scope, units, {})
+    ledger.extend_plan(plan, units)
+    return plan
+
+
+class _Fetching:
+    """The work of one unit: one page."""
+
+    def __init__(self, crawler: Crawler, day: str) -> None:
+        self._crawler = crawler
+        self._day = day
+        self._turned_away_in_row = Counter[PageHost]()
+        self.fetched_bytes = 0
+        self.turned_away = 0
+
+    async def fetch(self, unit: Unit, run: UnitRun) -> JsonObject:
+        """Stores the page, unless the day has it.
+
+        Raises:
+            TransientError: It did not come, or something else came in its place.
+            PermanentError: It cannot be asked for.
+            RefusedError: Nothing can be fetched now: the host turns us away, or the day is over.
+        """
+        del run
+        page, objects = read_payload(unit.payload), self._crawler.objects
+        note = await asyncio.to_thread(find_note, objects, self._day, page.page_id)
+        if note is None or not note.understood:
+            note = await self._fetch(page)
+        return {"captured_at": note.captured_at.isoformat(), "bytes": note.size_bytes}
+
+    async def _fetch(self, page: SearchPage) -> PageNote:
+        crawler = self._crawler
+        try:
+            body = await crawler.source.fetch(page)
+            captured_at = crawler.clock.now()
+            riddle = await asyncio.to_thread(check_page, page, body)
+        except PlatformError as error:
+            raise self._judge(page, error) from error
+        self._turned_away_in_row[page.host] = 0
+        if day_of(captured_at) != self._day:
+            raise RefusedError(
+                f"{self._day} is over: what is not fetched of it cannot be fetched any more",
+                kind="day_over",
+            )
+        note = await asyncio.to_thread(
+            store_page,
+            crawler.objects,
+            self._day,
+            page,
+            body,
+            captured_at,
+            understood=riddle is None,
+        )
+        self.fetched_bytes += len(body)
+        if riddle is not None:
+            raise riddle
+        log.info(
+            "page_captured",
+            page_id=page.page_id,
+            surface=page.surface.value,
+            keyword=page.keyword,
+            bytes=note.size_bytes,
+        )
+        return note
+
+    def _judge(self, page: SearchPage, error: PlatformError) -> PlatformError:
+        """The error that the unit ends with; a host that turns us away is left alone for a while, by everybody."""
+        if error.kind not in TURNED_AWAY or isinstance(error, RefusedError):
+            return error
+        self.turned_away += 1
+        self._turned_away_in_row[page.host] += 1
+        in_row = self._turned_away_in_row[page.host]
+        if in_row >= STOP_AFTER:
+            return RefusedError(
+                f"{page.host} has turned {in_row} requests in a row away, the last one so: {error}. Wait some hours, "
+                "raise CRAWL_DELAY_SECONDS, then run the day again: it fetches what is missing",
+                kind="blocked",
+            )
+        asked = error.retry_after if isinstance(error, TransientError) else None
+        pause = max(asked or 0.0, self._crawler.delay_seconds * 2.0**in_row)
+        self._crawler.source.slow_down(page.host, min(pause, LONGEST_PAUSE_SECONDS))
+        # Without the time that was asked for: the pause holds for all, and the page is tried again at its own time.
+        return TransientError(error.message, kind=error.kind)
+
+
+def check_page(page: SearchPage, body: bytes) -> PermanentError | None:
+    """None for a page of results; for one that a mended reader may understand, why this one does not.
+
+    Raises:
+        TransientError: It is none, for now: see `PASSING`.
+        PermanentError: The Open API refuses the question.
+    """
+    try:
+        read_page(body, _TYPES.get(page.surface, _find_type(page)), page.surface)
+    except PermanentError as error:
+        if error.kind in PASSING:
+            raise TransientError(f"{page.keyword!r}: {error}", kind=error.kind) from error
+        if error.kind == "changed_structure":
+            return error
+        raise
+    return None
+
+
+def _find_type(page: SearchPage) -> RankType:
+    return RankType.CAFE if "/cafearticle" in page.path else RankType.BLOG

@@ -1,0 +1,252 @@
+# pyright: standard
+"""Between the ranks domain and Dagster: a day's pages and ranks are told with their numbers; what is missing fails.
+
+No decisions about data.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from platform_assets.core.errors import PermanentError
+from platform_assets.core.findings import Finding
+from platform_assets.core.units import Progress
+from platform_assets.glue import (
+    NAMED_FAILURES,
+    Background,
+    fail_incomplete,
+    report_metadata,
+    tell_finding,
+    told_progress,
+)
+from platform_assets.partitions import read_day
+from platform_assets.ranks.crawl import Crawl, check_today
+from platform_assets.ranks.daily import DayResult
+from platform_assets.ranks.pictures import (
+    PICTURE_DAYS,
+    days_before,
+    draw_pictures,
+    find_movers,
+)
+from platform_assets.ranks.tracking import check_day
+from platform_assets.services import Services
+from resources.materializations_resource import tell_materializations
+
+PAGES = dg.AssetKey(["ranks", "pages"])
+DAILY = dg.AssetKey(["ranks", "daily"])
+
+PAGES_COMPLETE = "pages_complete"
+"""Check: every page of the day was fetched."""
+
+TRACKINGS_TAG = "sluice/trackings"
+"""Run tag: numbers of trackings, with commas between. Only their pages are fetched and read, and no partition is told
+of: they are a small part of the day. For first ranks."""
+
+BLOCKED_ALERT = "ranks_blocked"
+INCOMPLETE_ALERT = "ranks_incomplete"
+"""Kinds of alerts; their subject is the day."""
+
+
+def read_trackings(context: dg.AssetExecutionContext) -> list[int]:
+    """The trackings that a run is about; none means all.
+
+    Raises:
+        PermanentError: kind `bad_trackings`: the tag holds something else than numbers.
+    """
+    text = context.run.tags.get(TRACKINGS_TAG, "")
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise PermanentError(
+            f"run tag {TRACKINGS_TAG} is {text[:100]!r}: write numbers of trackings with commas between",
+            kind="bad_trackings",
+        )
+    return [int(part) for part in parts]
+
+
+def list_days(context: dg.AssetExecutionContext, services: Services) -> list[str]:
+    """The days of a run of the assets: one, a range, or today where no partition was given.
+
+    Raises:
+        PermanentError: kinds `bad_partition`, `bad_day`: nothing was done.
+    """
+    if context.has_partition_key_range:
+        days = list(context.partition_keys)
+    else:
+        days = [read_day(context, services.clock.now())]
+    return [check_day(day, services.ranks.today) for day in days]
+
+
+def fetch_pages(
+    context: dg.AssetExecutionContext, services: Services, days: Sequence[str], ids: Sequence[int]
+) -> Crawl:
+    """Fetches today's pages and tells of them; what is missing fails the check.
+
+    Raises:
+        PermanentError: kind `past_day`: another day than today is asked for; nothing was done.
+        PlatformError: Nothing can be fetched.
+    """
+    for day in days:
+        check_today(day, services.ranks.today)
+    crawls: list[Crawl] = []
+    with told_progress(context.log, "rank pages") as tell:
+        for told in Background(partial(_crawl, services, services.ranks.today, ids)).follow():
+            if isinstance(told, Progress):
+                tell(told)
+            else:
+                crawls.append(told)
+    (crawl,) = crawls
+    _tell_crawl(context, services, crawl, ids)
+    return crawl
+
+
+def read_days(
+    context: dg.AssetExecutionContext, services: Services, days: Sequence[str], ids: Sequence[int]
+) -> None:
+    """Reads the ranks of days and tells each one as it ends.
+
+    Raises:
+        TransientError: The store or the state database does not answer; what had ended was told.
+        dg.Failure: Trackings have no rank of their day.
+    """
+    missing: list[str] = []
+    for day in days:
+        try:
+            for result in Background(partial(_read_day, services, day, ids)).follow():
+                _tell_day(context, services, result, ids)
+                missing += _list_missing(result)
+        except PermanentError as error:
+            missing.append(f"{day}: {error}")
+    if missing:
+        more = len(missing) - NAMED_FAILURES
+        raise dg.Failure(
+            description=f"{len(missing)} ranks are missing; the others are recorded. Running today again fetches and "
+            "reads what is missing; another day can only be read again, from the pages that it has.\n"
+            + "\n".join(missing[:NAMED_FAILURES])
+            + (f"\n... and {more} more, see the ledger" if more > 0 else ""),
+            metadata={"missing": len(missing)},
+            allow_retries=False,
+        )
+
+
+def fail_missing_pages(crawl: Crawl) -> None:
+    """Fails a run that was about pages only and has not all of them.
+
+    Raises:
+        dg.Failure: With the pages that are missing.
+    """
+    fail_incomplete(crawl.report, f"pages of {crawl.day}")
+
+
+async def _crawl(
+    services: Services, day: str, ids: Sequence[int], tell: Callable[[Progress | Crawl], None]
+) -> None:
+    tell(await services.ranks.crawl(day, ids, tell))
+
+
+async def _read_day(
+    services: Services, day: str, ids: Sequence[int], tell: Callable[[DayResult], None]
+) -> None:
+    tell(await services.ranks.read_day(day, ids))
+
+
+def _tell_crawl(
+    context: dg.AssetExecutionContext,
+    services: Services,
+    crawl: Crawl,
+    ids: Sequence[int],
+) -> None:
+    _tell_stop(context, services, crawl)
+    if not ids:
+        _tell_pages(context, crawl)
+
+
+def _tell_stop(context: dg.AssetExecutionContext, services: Services, crawl: Crawl) -> None:
+    reason = crawl.report.stopped
+    if reason is not None:
+        context.log.warning("%s: the crawl has stopped: %s", crawl.day, reason)
+        if reason.startswith("refused"):
+            services.alerts.tell_once(BLOCKED_ALERT, crawl.day, reason)
+    elif crawl.report.complete:
+        services.alerts.clear(BLOCKED_ALERT, crawl.day)
+
+
+def _tell_pages(context: dg.AssetExecutionContext, crawl: Crawl) -> None:
+    report = crawl.report
+    there = report.done + report.skipped
+    numbers = {
+        "dagster/partition_row_count": there,
+        "pages": crawl.pages,
+        "bytes": crawl.fetched_bytes,
+        "turned_away": crawl.turned_away,
+        **report_metadata(report),
+    }
+    told = dg.AssetMaterialization(PAGES, partition=crawl.day, metadata=numbers)
+    tell_materializations(context, [told])
+    text = (
+        f"{there} of {report.total} pages are there, {report.failed} failed, {report.left} are left"
+    )
+    why = f" ({report.stopped})" if report.stopped else ""
+    tell_finding(context, PAGES, Finding(PAGES_COMPLETE, report.complete, text + why), crawl.day)
+
+
+def _tell_day(
+    context: dg.AssetExecutionContext, services: Services, result: DayResult, ids: Sequence[int]
+) -> None:
+    if ids:
+        context.log.info("%s: %s", result.day, _count(result))
+        return
+    if result.complete:
+        services.alerts.clear(INCOMPLETE_ALERT, result.day)
+    else:
+        failed, left = len(result.failures), len(result.left)
+        text = f"{failed} of {result.total} trackings failed, {left} are left"
+        services.alerts.tell_once(INCOMPLETE_ALERT, result.day, text)
+    if result.total and not result.records:
+        return  # nothing of the day is there: it stays missing
+    metadata = {**_count(result), **_draw_movers(services, result)}
+    told = dg.AssetMaterialization(DAILY, partition=result.day, metadata=metadata)
+    tell_materializations(context, [told])
+
+
+def _count(result: DayResult) -> dict[str, Any]:
+    ranks = [each.capture.rank for each in result.records if each.capture.rank is not None]
+    numbers: dict[str, Any] = {
+        "dagster/partition_row_count": len(result.records),
+        "total": result.total,
+        "success": len(result.records),
+        "failed": len(result.failures),
+        "left": len(result.left),
+        "exposed": len(ranks),
+        "not_exposed": len(result.records) - len(ranks),
+        "elapsed_seconds": round(result.seconds, 3),
+    }
+    if ranks:
+        numbers |= {"best_rank": min(ranks), "median_rank": statistics.median(ranks)}
+    if result.failures:
+        numbers["failed_items"] = [int(each.unit_id) for each in result.failures]
+    return numbers
+
+
+def _draw_movers(services: Services, result: DayResult) -> dict[str, Any]:
+    """Pictures of what moved most since the day before, if anything did."""
+    trackings, histories = services.ranks.trackings, services.ranks.histories
+    movers = find_movers(result.records, histories.read_day(days_before(result.day, 1)))
+    since = days_before(result.day, PICTURE_DAYS - 1)
+    pictures = {
+        trackings.get(number): histories.read(number, since=since, until=result.day)
+        for number in movers
+    }
+    return {"ranks_over_time": dg.MetadataValue.md(draw_pictures(pictures))} if pictures else {}
+
+
+def _list_missing(result: DayResult) -> list[str]:
+    failed = [
+        f"{result.day} tracking {each.unit_id} ({each.kind}): {each.message}"
+        for each in result.failures
+    ]
+    return failed + [
+        f"{result.day} tracking {number} (left): its page was not fetched" for number in result.left
+    ]

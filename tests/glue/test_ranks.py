@@ -1,0 +1,341 @@
+# pyright: standard
+"""A day of ranks through Dagster: what is fetched, told, missing, read again; over a played Naver."""
+
+import json
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+
+from platform_assets.core.errors import PermanentError, TransientError
+from platform_assets.core.redrive import FailureFilter
+from platform_assets.definitions import build_definitions
+from platform_assets.partitions import today
+from platform_assets.ranks.day_table import day_key
+from platform_assets.ranks.glue import (
+    BLOCKED_ALERT,
+    DAILY,
+    INCOMPLETE_ALERT,
+    PAGES,
+    PAGES_COMPLETE,
+    TRACKINGS_TAG,
+)
+from platform_assets.ranks.stored_page import list_page_ids
+from platform_assets.ranks.tracking import TrackingStatus
+from platform_assets.services import Services
+from platform_assets.settings import Settings
+from tests.fakes.clock import START, FakeClock
+from tests.unit.ranks.bench import PlayedNaver, make_body, post
+
+BEGINNING = START - timedelta(days=15)
+"""Long enough ago that the days after it exist: partitions go by the real clock."""
+
+DAY = today(BEGINNING)
+DAY_SECONDS = timedelta(days=1).total_seconds()
+
+
+@dataclass
+class Rig:
+    services: Services
+    instance: dg.DagsterInstance
+    naver: PlayedNaver
+    clock: FakeClock
+    definitions: dg.Definitions
+    log: Path
+
+    def register(self, count: int, first: int = 1) -> None:
+        for number in range(first, first + count):
+            keyword = f"keyword {number}"
+            self.services.ranks.register("blog", keyword, f"https://{post(keyword, 3)}", "acme")
+
+    def run(self, job: str = "daily_ranks", **tags: str) -> dg.DagsterRun:
+        definition = self.definitions.resolve_job_def(job)
+        run = self.instance.create_run_for_job(definition, tags=tags)
+        execute_run(InMemoryJob(definition), run, self.instance, raise_on_error=False)
+        found = self.instance.get_run_by_id(run.run_id)
+        assert found is not None
+        return found
+
+    def run_day(self, day: str, job: str = "daily_ranks", **tags: str) -> dg.DagsterRun:
+        return self.run(job, **{"dagster/partition": day, **tags})
+
+    def events(self, run: dg.DagsterRun, kind: str) -> list[Any]:
+        logged = [entry.dagster_event for entry in self.instance.all_logs(run.run_id)]
+        return [event for event in logged if event and event.event_type_value == kind]
+
+    def failure(self, run: dg.DagsterRun) -> str:
+        (event,) = self.events(run, "STEP_FAILURE")
+        data = event.step_failure_data
+        return data.user_failure_data.description if data.user_failure_data else str(data.error)
+
+    def told(self, run: dg.DagsterRun, key: dg.AssetKey) -> dict[str, dict[str, Any]]:
+        """Numbers of each partition of an asset that a run has told of."""
+        return {
+            event.materialization.partition: {
+                name: value.value for name, value in event.materialization.metadata.items()
+            }
+            for event in self.events(run, "ASSET_MATERIALIZATION")
+            if event.asset_key == key
+        }
+
+    def ranks(self, day: str) -> dict[int, int | None]:
+        records = self.services.ranks.histories.read_day(day)
+        return {each.capture.tracking_id: each.capture.rank for each in records}
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        lines = map(json.loads, self.log.read_text().splitlines())
+        return [line for line in lines if line["event"] == event]
+
+    def alerts(self) -> list[tuple[str, str]]:
+        return [(line["kind"], line["subject"]) for line in self.lines("alert")]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    clock, naver, log = FakeClock(BEGINNING), PlayedNaver(seconds=0.0), tmp_path / "log.jsonl"
+    settings = Settings(
+        home=tmp_path, log_file=log, rank_source="openapi", crawl_retry_seconds=0.001
+    )
+    services = Services(settings, clock)
+
+    @asynccontextmanager
+    async def open_source() -> AsyncGenerator[PlayedNaver]:
+        yield naver
+
+    monkeypatch.setattr(services.ranks, "open_source", open_source)
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = build_definitions(settings, {"services": services})
+        yield Rig(services, instance, naver, clock, definitions, log)
+    services.state.close()
+
+
+def test_a_day_is_fetched_read_and_told_with_its_numbers(rig: Rig):
+    rig.register(3)
+    run = rig.run_day(DAY)
+    assert run.is_success
+    assert rig.ranks(DAY) == {1: 3, 2: 3, 3: 3}
+    pages, daily = rig.told(run, PAGES)[DAY], rig.told(run, DAILY)[DAY]
+    assert (pages["pages"], pages["units_done"], pages["turned_away"]) == (3, 3, 0)
+    assert {name: daily[name] for name in ("total", "success", "failed", "exposed")} == {
+        "total": 3,
+        "success": 3,
+        "failed": 0,
+        "exposed": 3,
+    }
+    assert (daily["median_rank"], daily["dagster/partition_row_count"]) == (3.0, 3)
+    assert daily["elapsed_seconds"] >= 0
+
+
+def test_a_run_without_a_partition_is_for_today(rig: Rig):
+    rig.register(1)
+    run = rig.run()
+    assert run.is_success
+    assert list(rig.told(run, DAILY)) == [DAY]
+    assert DAY in rig.told(run, PAGES)
+
+
+def test_the_log_has_a_line_per_result_and_one_for_the_batch(rig: Rig):
+    rig.register(2)
+    rig.naver.faults["keyword 2"] = [PermanentError("HTTP 400", kind="bad_request")]
+    rig.run_day(DAY)
+    (result,) = rig.lines("crawl_result")
+    assert {name: result[name] for name in ("tracking_id", "rank_type", "keyword", "rank")} == {
+        "tracking_id": 1,
+        "rank_type": "blog",
+        "keyword": "keyword 1",
+        "rank": 3,
+    }
+    assert result["session_number"] == 1
+    (batch,) = rig.lines("batch_completed")
+    assert {name: batch[name] for name in ("total", "success", "failed", "failed_items")} == {
+        "total": 2,
+        "success": 1,
+        "failed": 1,
+        "failed_items": [2],
+    }
+    assert batch["elapsed_seconds"] >= 0
+
+
+def test_a_failing_page_fails_its_trackings_by_name_and_leaves_the_others(rig: Rig):
+    rig.register(3)
+    rig.naver.faults["keyword 2"] = [TransientError("HTTP 503", kind="server_error")] * 3
+    run = rig.run_day(DAY)
+    assert not run.is_success
+    assert f"{DAY} tracking 2 (server_error): HTTP 503" in rig.failure(run)
+    assert "tracking 1" not in rig.failure(run)
+    assert rig.ranks(DAY) == {1: 3, 3: 3}
+    assert rig.told(run, DAILY)[DAY]["failed_items"] == [2]
+    (check,) = rig.events(run, "ASSET_CHECK_EVALUATION")
+    assert check.event_specific_data.check_name == PAGES_COMPLETE
+    assert not check.event_specific_data.passed
+
+
+def test_a_rerun_fetches_only_what_is_missing_and_clears_the_alert(rig: Rig):
+    rig.register(2)
+    rig.naver.faults["keyword 2"] = [PermanentError("HTTP 400", kind="bad_request")]
+    rig.run_day(DAY)
+    assert rig.alerts() == [(INCOMPLETE_ALERT, DAY)]
+    run = rig.run_day(DAY)
+    assert run.is_success
+    assert rig.naver.asked == {"keyword 1": 1, "keyword 2": 2}
+    assert rig.ranks(DAY) == {1: 3, 2: 3}
+    assert [record.session_number for record in rig.services.ranks.histories.read(1)] == [1]
+    rig.naver.asked.clear()
+    assert rig.run_day(DAY).is_success
+    assert not rig.naver.asked
+    assert rig.alerts() == [(INCOMPLETE_ALERT, DAY)]
+
+
+def test_failed_pages_and_trackings_can_be_redriven(rig: Rig):
+    rig.register(1)
+    rig.naver.faults["keyword 1"] = [PermanentError("HTTP 400", kind="bad_request")]
+    rig.run_day(DAY)
+    wanted = FailureFilter(pipeline="ranks")
+    assert {count.scope.pipeline: count.count for count in rig.services.redrive.count(wanted)} == {
+        "ranks/pages": 1,
+        "ranks/daily": 1,
+    }
+    assert rig.services.redrive.redrive(wanted).units == 2
+    assert rig.services.redrive.count(wanted) == []
+    assert rig.run_day(DAY).is_success
+
+
+def test_a_block_stops_the_crawl_and_tells_somebody_once(rig: Rig):
+    rig.register(30)
+    for number in range(1, 31):
+        rig.naver.faults[f"keyword {number}"] = [TransientError("HTTP 403", kind="blocked")] * 6
+    assert not rig.run_day(DAY).is_success
+    run = rig.run_day(DAY)
+    assert not run.is_success
+    assert rig.ranks(DAY) == {}
+    assert rig.alerts().count((BLOCKED_ALERT, DAY)) == 1
+    assert rig.told(run, DAILY) == {}
+    assert "(left)" in rig.failure(run)
+
+
+def test_pages_of_a_past_day_are_refused_with_the_way_out(rig: Rig):
+    rig.register(1)
+    rig.clock.advance(DAY_SECONDS)
+    run = rig.run_day(DAY)
+    assert not run.is_success
+    assert "reparse_ranks" in rig.failure(run)
+    assert not rig.naver.asked
+
+
+def test_a_future_day_is_refused(rig: Rig):
+    rig.register(1)
+    tomorrow = today(BEGINNING + timedelta(days=1))
+    for job in ("daily_ranks", "reparse_ranks"):
+        run = rig.run_day(tomorrow, job)
+        assert not run.is_success
+        assert f"{tomorrow} is in the future" in rig.failure(run)
+    assert not rig.naver.asked
+
+
+def test_stored_days_are_read_again_in_one_run(rig: Rig):
+    rig.register(1)
+    rig.naver.bodies["keyword 1"] = make_body("keyword 1", (3, 1, 2))
+    days = []
+    for _ in range(3):
+        days.append(today(rig.clock.now()))
+        assert rig.run_day(days[-1]).is_success
+        rig.clock.advance(DAY_SECONDS)
+    before = rig.services.ranks.histories.read(1)
+    asked = rig.naver.asked.copy()
+    tags = {
+        "dagster/asset_partition_range_start": days[0],
+        "dagster/asset_partition_range_end": days[-1],
+    }
+    run = rig.run("reparse_ranks", **tags)
+    assert run.is_success
+    assert sorted(rig.told(run, DAILY)) == days
+    assert rig.services.ranks.histories.read(1) == before
+    assert rig.naver.asked == asked
+
+
+def test_of_days_read_again_those_that_can_be_are_told_and_the_others_named(rig: Rig):
+    rig.register(1)
+    assert rig.run_day(DAY).is_success
+    rig.clock.advance(2 * DAY_SECONDS)
+    missing = today(BEGINNING + timedelta(days=1))
+    tags = {
+        "dagster/asset_partition_range_start": DAY,
+        "dagster/asset_partition_range_end": missing,
+    }
+    run = rig.run("reparse_ranks", **tags)
+    assert not run.is_success
+    assert list(rig.told(run, DAILY)) == [DAY]
+    assert f"no page of {missing} is stored" in rig.failure(run)
+
+
+def test_the_first_rank_of_a_new_tracking_is_captured_alone(rig: Rig):
+    rig.register(3)
+    rig.services.ranks.trackings.set_status(2, TrackingStatus.PAUSED)
+    run = rig.run_day(DAY, **{TRACKINGS_TAG: "3"})
+    assert run.is_success
+    assert rig.naver.asked == {"keyword 3": 1}
+    assert rig.ranks(DAY) == {3: 3}
+    assert rig.run_day(DAY).is_success
+    assert rig.naver.asked == {"keyword 1": 1, "keyword 3": 1}
+
+
+def test_a_tag_that_names_no_trackings_is_refused(rig: Rig):
+    run = rig.run_day(DAY, **{TRACKINGS_TAG: "3; DROP"})
+    assert not run.is_success
+    assert TRACKINGS_TAG in rig.failure(run)
+    assert not rig.naver.asked
+
+
+def test_the_table_of_the_day_has_every_record(rig: Rig, tmp_path: Path):
+    rig.register(2)
+    rig.run_day(DAY, **{TRACKINGS_TAG: "1"})
+    rig.run_day(DAY)
+    with rig.services.objects.open_read(day_key(DAY)) as file:
+        rows = pq.read_table(file).to_pylist()
+    assert [(row["tracking_id"], row["keyword"], row["rank"]) for row in rows] == [
+        (1, "keyword 1", 3),
+        (2, "keyword 2", 3),
+    ]
+
+
+def test_the_schedule_runs_at_the_hour_and_minute_of_the_settings(tmp_path: Path):
+    settings = Settings(home=tmp_path, crawl_schedule_hour=23, crawl_schedule_minute=45)
+    repository = build_definitions(settings).get_repository_def()
+    schedule = repository.get_schedule_def("daily_ranks_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("45 23 * * *", "Asia/Seoul")
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    tick = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 11, 20, 14, 45, tzinfo=UTC),
+        repository_def=repository,
+    )
+    (request,) = schedule.evaluate_tick(tick).run_requests or []
+    assert request.partition_key == "2026-11-20"
+
+
+def test_the_schedule_runs_by_itself_where_it_is_asked_to(tmp_path: Path):
+    settings = Settings(home=tmp_path, rank_schedule=True)
+    schedule = (
+        build_definitions(settings).get_repository_def().get_schedule_def("daily_ranks_schedule")
+    )
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_the_purge_drops_pages_past_their_days(rig: Rig):
+    rig.register(1)
+    assert rig.run_day(DAY).is_success
+    rig.clock.advance(89 * DAY_SECONDS)
+    assert rig.run("purge").is_success
+    assert list_page_ids(rig.services.objects, DAY)
+    rig.clock.advance(2 * DAY_SECONDS)
+    assert rig.run("purge").is_success
+    assert not list_page_ids(rig.services.objects, DAY)
+    assert not [info.key for info in rig.services.objects.list("ranks/pages/")]
+    assert rig.ranks(DAY) == {1: 3}

@@ -66,16 +66,26 @@ def fail_incomplete(report: Report, what: str) -> None:
     if report.complete:
         return
     named = [f"{unit.unit_id} ({unit.kind}): {unit.message}" for unit in report.failures]
-    more = len(named) - NAMED_FAILURES
     raise dg.Failure(
         description=f"{what}: {report.failed} of {report.total} units failed, {report.left} are left"
         + (f" ({report.stopped})" if report.stopped else "")
         + ". Nothing was published; run it again and only the rest is done.\n"
-        + "\n".join(named[:NAMED_FAILURES])
-        + (f"\n... and {more} more, see the ledger" if more > 0 else ""),
+        + name_some(named, "see the ledger"),
         metadata={**report_metadata(report), "failed_units": [u.unit_id for u in report.failures]},
         allow_retries=False,
     )
+
+
+def name_some(lines: Sequence[str], elsewhere: str = "") -> str:
+    """As many lines as a failure names, and how many more there are.
+
+    Args:
+        lines: What failed, a line each.
+        elsewhere: Where all of them are, such as `see the ledger`.
+    """
+    more = len(lines) - NAMED_FAILURES
+    rest = f"... and {more} more" + (f", {elsewhere}" if elsewhere else "")
+    return "\n".join([*lines[:NAMED_FAILURES], *([rest] if more > 0 else [])])
 
 
 def report_metadata(report: Report) -> dict[str, Any]:

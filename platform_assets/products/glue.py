@@ -11,7 +11,7 @@ import dagster as dg
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.units import Report
-from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, tell_finding
+from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, name_some, tell_finding
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
@@ -174,13 +174,10 @@ def _fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResu
     }
     if not reasons:
         return
-    named = [f"{cell}: {reason}" for cell, reason in list(reasons.items())[:NAMED_FAILURES]]
-    more = len(reasons) - len(named)
+    named = [f"{cell}: {reason}" for cell, reason in reasons.items()]
     raise dg.Failure(
         description=f"{len(reasons)} of {len(batches)} batches failed; the others are complete. Running one again "
-        "reads only the products that were not read.\n"
-        + "\n".join(named)
-        + (f"\n... and {more} more" if more else ""),
+        "reads only the products that were not read.\n" + name_some(named),
         metadata={"batches": len(batches), "failed_batches": list(reasons)},
         allow_retries=False,
     )

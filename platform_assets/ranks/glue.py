@@ -15,9 +15,9 @@ from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import Progress
 from platform_assets.glue import (
-    NAMED_FAILURES,
     Background,
     fail_incomplete,
+    name_some,
     report_metadata,
     tell_finding,
     told_progress,
@@ -120,12 +120,10 @@ def read_days(
         except PermanentError as error:
             missing.append(f"{day}: {error}")
     if missing:
-        more = len(missing) - NAMED_FAILURES
         raise dg.Failure(
             description=f"{len(missing)} ranks are missing; the others are recorded. Running today again fetches and "
             "reads what is missing; another day can only be read again, from the pages that it has.\n"
-            + "\n".join(missing[:NAMED_FAILURES])
-            + (f"\n... and {more} more, see the ledger" if more > 0 else ""),
+            + name_some(missing, "see the ledger"),
             metadata={"missing": len(missing)},
             allow_retries=False,
         )

@@ -17,7 +17,7 @@ from dagster._core.definitions.data_version import (
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
-from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, tell_finding
+from platform_assets.glue import LOG_SECONDS, Background, name_some, tell_finding
 from platform_assets.services import Services
 from platform_assets.tags.keys import TenantSource, check_shard, read_tenant_source
 from platform_assets.tags.publishing import PublishedDictionary
@@ -206,13 +206,11 @@ def _fail_unfinished(cells: Cells, ends: Mapping[str, ShardOutcome]) -> None:
     reasons = dict(_list_unfinished(wanted, ends))
     if not reasons:
         return
-    more = len(reasons) - NAMED_FAILURES
-    named = [f"{cell}: {reason}" for cell, reason in list(reasons.items())[:NAMED_FAILURES]]
+    named = [f"{cell}: {reason}" for cell, reason in reasons.items()]
     raise dg.Failure(
         description=f"{len(reasons)} of {len(wanted)} shards are not whole; the others are complete. Re-executing this "
         "run does only the tables that are not done.\n"
-        + "\n".join(named)
-        + (f"\n... and {more} more, see their result files" if more > 0 else ""),
+        + name_some(named, "see their result files"),
         metadata={
             "shards": len(wanted),
             "shards_failed": len(reasons),

@@ -19,7 +19,7 @@ from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.months import check_month
 from platform_assets.core.owner import describe_owner, is_dead
 from platform_assets.core.units import JsonObject, Progress, Report, UnitOutcome, UnitState
-from platform_assets.glue import NAMED_FAILURES, ProgressLog, report_metadata
+from platform_assets.glue import ProgressLog, name_some, report_metadata
 from platform_assets.services import Services
 from platform_assets.tenants.customers import CustomersResult
 from platform_assets.tenants.cycle import run_months
@@ -334,15 +334,12 @@ def fail_cells(report: Report, customers: Sequence[str] = ()) -> None:
         return
     named = [f"{unit.unit_id} ({unit.kind}): {unit.message}" for unit in report.failures]
     named += customers
-    more = len(named) - NAMED_FAILURES
     raise dg.Failure(
         description=f"{report.failed} of {report.total} tenant-months failed, {report.left} are left"
         + (f" ({report.stopped})" if report.stopped else "")
         + (f", customers of {len(customers)} tenants could not be built" if customers else "")
         + "; the others are complete. The orchestrator tries failed ones again by itself; re-executing this run does "
-        "only the rest.\n"
-        + "\n".join(named[:NAMED_FAILURES])
-        + (f"\n... and {more} more, see the state table" if more > 0 else ""),
+        "only the rest.\n" + name_some(named, "see the state table"),
         metadata={**report_metadata(report), "failed_cells": [u.unit_id for u in report.failures]},
         allow_retries=False,
     )

@@ -267,10 +267,7 @@ async def test_a_host_that_dies_over_and_over_is_given_up(rig: JobRig):
 
 
 async def test_twenty_kills_lose_nothing_and_repeat_nothing(rig: JobRig):
-    """SIGKILL of a random process of the job, host included, again and again.
-
-    A kill may cost a table its success in this job; the next one does it then, and nothing else.
-    """
+    """SIGKILL of a random process of the job, host included, again and again."""
     fill(rig, 90, "slow 0.3")
     seed = random.Random(7)
     manifest = rig.plan(shards=8, attempts=30)
@@ -289,11 +286,9 @@ async def test_twenty_kills_lose_nothing_and_repeat_nothing(rig: JobRig):
         now = await asyncio.to_thread(rig.etags, "/receipt.json")
         assert {key: now[key] for key in finished} == finished, "a finished table was done again"
         finished = now
-    await running
-    manifest = rig.plan(shards=8)
-    ends = await rig.run(manifest)
-    assert [table for result in rig.results(manifest) for table in result.failed] == []
-    assert {end.state for end in ends} == {TaskState.SUCCEEDED}
+    ends = await running
+    told = [(each.error_kind, each.error_message, each.failed) for each in rig.results(manifest)]
+    assert {end.state for end in ends} == {TaskState.SUCCEEDED}, told
     assert len(finished) < 90, "some were left when the killing ended"
     now = rig.etags("/receipt.json")
     assert {key: now[key] for key in finished} == finished

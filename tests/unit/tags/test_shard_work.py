@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.core.errors import PermanentError, PlatformError, TransientError
+from platform_assets.core.errors import (
+    PermanentError,
+    PlatformError,
+    RefusedError,
+    TransientError,
+)
 from platform_assets.core.objects import ObjectInfo
 from platform_assets.core.units import JsonObject
 from platform_assets.tags.manifest import Manifest, WorkSettings, select_shards
@@ -28,6 +33,7 @@ class ShardRig(TableRig):
         self.calls: list[str] = []
         self.before: Callable[[JsonObject], object] = lambda _: None
         self.stop_at: str | None = None
+        self.stop = asyncio.Event()
 
     def make_manifest(self, only: list[str] | None = None) -> Manifest:
         tables = list_tables(self.objects, PLACE)
@@ -38,8 +44,13 @@ class ShardRig(TableRig):
         self.calls.clear()
         return run_virtual(self.arun(ShardTask(self.make_manifest(only), "00", 0)))
 
+    def stopping(self, error: PlatformError) -> None:
+        """Fails, and asks for the end while the next try is waited for."""
+        asyncio.get_running_loop().call_later(0.5, self.stop.set)
+        raise error
+
     async def arun(self, task: ShardTask) -> WorkEnd:
-        stop = asyncio.Event()
+        stop = self.stop = asyncio.Event()
 
         async def call(
             payload: JsonObject, *, alarm_seconds: float | None = None
@@ -216,6 +227,43 @@ def test_without_a_summary_the_shard_is_not_whole(rig: ShardRig):
     rig.before = lambda payload: fail(error) if "merge" in payload else None
     assert rig.run() is WorkEnd.FAILED
     assert (rig.result.whole, rig.result.error_kind) == (False, "bad_summary")
+
+
+def test_a_summary_whose_process_dies_is_tried_again_as_a_table_is(rig: ShardRig):
+    rig.put("a", "apple")
+    died = [TransientError("its process died: signal 9", kind="worker_died")]
+    rig.before = lambda payload: fail(died.pop()) if "merge" in payload and died else None
+    assert rig.run() is WorkEnd.DONE
+    assert rig.calls == ["a", "merge", "merge"]
+    assert (rig.result.whole, rig.result.error_kind) == (True, None)
+
+
+def test_a_summary_that_fails_as_often_as_it_may_is_missing(rig: ShardRig):
+    rig.put("a", "apple")
+    died = TransientError("its process died: signal 9", kind="worker_died")
+    rig.before = lambda payload: fail(died) if "merge" in payload else None
+    assert rig.run() is WorkEnd.FAILED
+    assert rig.calls == ["a", "merge", "merge"]
+    assert (rig.result.whole, rig.result.error_kind) == (False, "worker_died")
+
+
+def test_a_refused_summary_is_the_attempts_failure_and_no_tables(rig: ShardRig):
+    rig.put("a", "apple")
+    gone = RefusedError("the fork server of this process is gone", kind="fork_server_died")
+    rig.before = lambda payload: fail(gone) if "merge" in payload else None
+    assert rig.run() is WorkEnd.REFUSED, "the runner starts such a task again"
+    assert rig.calls == ["a", "merge"]
+    assert (rig.result.whole, rig.result.error_kind) == (False, "fork_server_died")
+    assert rig.states == {"a": TableState.DONE}
+
+
+def test_asked_to_stop_before_the_summary_is_tried_again_it_stops(rig: ShardRig):
+    rig.put("a", "apple")
+    died = [TransientError("its process died: signal 9", kind="worker_died")]
+    rig.before = lambda payload: rig.stopping(died.pop()) if "merge" in payload else None
+    assert rig.run() is WorkEnd.STOPPED
+    assert rig.calls == ["a", "merge"]
+    assert (rig.result.whole, rig.result.error_kind) == (False, "stopped")
 
 
 def test_a_summary_that_hangs_is_cut_off(rig: ShardRig):

@@ -1,24 +1,19 @@
 """Memory stays flat: a month ten times as large takes no more of it. Measured in processes of their own."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.peak_memory import measure
 
 PROGRAM = r"""
-import random, re, sys
+import random, sys
 from pathlib import Path
 from platform_assets.tenants.customers import build_customers
 from platform_assets.tenants.process import process_month
 from resources.objects.local import LocalObjectStore
 from tests.fakes.event_source import MemoryLetters, make_row, refuse_nothing
-
-def peak_kib():
-    # Not ru_maxrss, which begins with the peak of the process that started this one.
-    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+from tests.unit.peak_memory import peak_kib
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])
 draw = random.Random(7)
@@ -56,23 +51,12 @@ ROOM_KIB = 64 * 1024
 events as Python values take 106 MiB more."""
 
 
-def measure(count: int, folder: Path) -> list[int]:
-    folder.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(count), str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return [int(word) for word in done.stdout.split()]
-
-
 @pytest.mark.slow
 def test_ten_times_the_events_take_the_same_memory(tmp_path: Path):
-    small, large = measure(30_000, tmp_path / "small"), measure(300_000, tmp_path / "large")
+    small, large = (
+        measure(PROGRAM, 30_000, tmp_path / "small"),
+        measure(PROGRAM, 300_000, tmp_path / "large"),
+    )
     print(f"peak KiB: month {small[0]} and {large[0]}, customers {small[1]} and {large[1]}")
     assert large[0] - small[0] < ROOM_KIB
     assert large[1] - small[1] < ROOM_KIB

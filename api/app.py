@@ -17,7 +17,17 @@ from api.context import ApiContext
 from api.gate import Gate
 from api.limits import RequestRate
 from api.problems import document_problems, install_handlers
-from api.routes import advertisers, failures, months, overview, product_days, tag_runners
+from api.routes import (
+    advertisers,
+    failures,
+    months,
+    overview,
+    product_days,
+    product_searches,
+    rank_days,
+    rank_trackings,
+    tag_runners,
+)
 from api.run_desk import RunDesk
 from api.schemas import ProblemOut
 from platform_assets.services import Services
@@ -26,8 +36,8 @@ VERSION = "2.0.0"
 """Version of the API, not of the platform: it changes with the paths and the documents."""
 
 DESCRIPTION = (
-    "Month-by-month processing of tenants: their state, and starting and stopping it; who does their tables; what "
-    "failed in any pipeline, and doing it again. "
+    "Month-by-month processing of tenants: their state, and starting and stopping it; who does their tables; days and "
+    "searches of shops; trackings of ranks; what failed in any pipeline, and doing it again. "
     "Errors are problem documents of RFC 9457. Every write needs a token of the role `operate`, reading one of any "
     "role, unless reading is open."
 )
@@ -80,7 +90,17 @@ def assemble_routes() -> FastAPI:
         generate_unique_id_function=_name_operation,
         lifespan=_close_services,
     )
-    for module in (overview, advertisers, months, tag_runners, product_days, failures):
+    for module in (
+        overview,
+        advertisers,
+        months,
+        tag_runners,
+        product_days,
+        product_searches,
+        rank_trackings,
+        rank_days,
+        failures,
+    ):
         app.include_router(module.router)
     install_handlers(app)
 

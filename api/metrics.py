@@ -62,6 +62,18 @@ class StatusCollector(Collector):
             "platform",
             status.product_batches_waiting,
         )
+        yield _gauge(
+            "sluice_rank_trackings",
+            "Trackings of ranks by status.",
+            "status",
+            status.rank_trackings,
+        )
+        yield _gauge(
+            "sluice_rank_day",
+            "Trackings that were recorded today, those of them with a rank, and those that failed.",
+            "result",
+            status.rank_day,
+        )
         if status.last_tick is not None:
             yield GaugeMetricFamily(
                 "sluice_orchestrator_last_tick_age_seconds",

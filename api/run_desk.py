@@ -21,6 +21,16 @@ class RunDesk(Protocol):
         """Starts a run over the cells; its id."""
         ...
 
+    def launch_job(
+        self, job: str, tags: Mapping[str, str], assets: Sequence[Sequence[str]] = ()
+    ) -> str:
+        """Starts a run of a job over these of its assets, or over all of it; its id."""
+        ...
+
+    def find_unfinished(self, tags: Mapping[str, str]) -> str | None:
+        """Id of a queued or running run that has these tags; None if there is none."""
+        ...
+
     def runs_in_hand(self) -> list[RunInHand]:
         """Queued and running runs of tenant-months."""
         ...

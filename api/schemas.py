@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from platform_assets.core.units import UnitState
 from platform_assets.tenants.registration import NAME_LENGTH
 from platform_assets.tenants.tenant import MonthStatus, TenantType
 
@@ -25,6 +26,9 @@ Month = Annotated[str, Field(pattern=MONTH_PATTERN, examples=["2026-01"])]
 
 MOST_ITEMS = 500
 """Tenants on one page."""
+
+MOST_NUMBER = 2**63 - 1
+"""The largest number that a database gives to a row."""
 
 
 class Taken(BaseModel):
@@ -116,6 +120,28 @@ class FailureQuery(FailureFields):
 
     limit: int = Field(default=50, ge=1, le=MOST_ITEMS)
     offset: int = Field(default=0, ge=0, le=100_000, description="`next` of the page before.")
+
+
+class SearchIn(Taken):
+    """What a shop is to be searched for."""
+
+    platform: FilterText = Field(examples=["musinsa"])
+    keyword: str = Field(
+        max_length=1000,
+        description="1 to 100 printable characters; spaces around and between words count once.",
+        examples=["반팔 티셔츠"],
+    )
+
+
+class SearchQuery(Taken):
+    """Which search requests are listed, and which page of them."""
+
+    platform: FilterText | None = None
+    state: UnitState | None = None
+    limit: int = Field(default=50, ge=1, le=MOST_ITEMS)
+    before: int | None = Field(
+        default=None, ge=1, le=MOST_NUMBER, description="`next` of the page before."
+    )
 
 
 class RedriveIn(FailureFields):
@@ -311,6 +337,10 @@ class StatusOut(Given):
     product_batches_waiting: dict[str, int] = Field(
         description="Batches of yesterday and today that have not ended, by shop platform."
     )
+    rank_trackings: dict[str, int] = Field(description="Trackings of ranks by status.")
+    rank_day: dict[str, int] = Field(
+        description="Trackings that today has so far: `recorded`, those of them `exposed`, and `failed` without record."
+    )
     last_tick: LastTickOut | None
 
 
@@ -425,6 +455,29 @@ class TagRunnersOut(Given):
 
     default: str = Field(description="Of every tenant that was not moved.")
     moved: dict[str, str] = Field(description="Tenant -> runner, by tenant.")
+
+
+class SearchOut(Given):
+    """A search request."""
+
+    request_id: int
+    platform: str
+    keyword: str
+    state: UnitState
+    attempts: int
+    found: int | None = Field(description="Products that the shop found; null until it is done.")
+    added: int | None = Field(description="Those of them that were not known before.")
+    error_kind: str | None
+    error_message: str | None
+    created_at: AwareDatetime
+    done_at: AwareDatetime | None
+
+
+class SearchesOut(Given):
+    """A page of search requests, the newest first."""
+
+    items: Sequence[SearchOut]
+    next: int | None = Field(description="`before` of the next page; null on the last one.")
 
 
 class ProductDayOut(Given):

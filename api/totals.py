@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from api.run_desk import RunDesk
@@ -16,12 +17,14 @@ from api.schemas import (
 )
 from platform_assets.core.units import JsonObject
 from platform_assets.products.progress import DayProgress
+from platform_assets.ranks.daily import DAILY_PIPELINE
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import TenantType
 from resources.cap_state import CapState, load_state
 from resources.caps import CAPS, Cap
 from resources.orchestration_resource import RunInHand
 from resources.state.cap_states import SqlCapStates
+from resources.state.rank_days import SqlRankDays
 from resources.state.tenants import SqlTenants, TenantFilter
 
 TICK_NOTE = "tenants/orchestrator"
@@ -34,6 +37,7 @@ def read_status(services: Services, runs: RunDesk) -> StatusOut:
     months = MonthCountsOut.model_validate(
         {status.value: n for status, n in services.tenant_months.count_by_status().items()}
     )
+    rank_days = SqlRankDays(services.state)
     return StatusOut(
         at=now,
         months=months,
@@ -42,6 +46,8 @@ def read_status(services: Services, runs: RunDesk) -> StatusOut:
         months_in_flight=UsageOut(used=months.RUNNING, limit=services.settings.tenants_in_flight),
         caps=list(_read_caps(services, now)),
         product_batches_waiting=_count_batches(services.shops.measure_recent()),
+        rank_trackings={str(status): n for status, n in rank_days.count_trackings().items()},
+        rank_day=asdict(rank_days.count_day(services.ranks.today, DAILY_PIPELINE)),
         last_tick=_read_tick(services.notes.get(TICK_NOTE), now),
     )
 

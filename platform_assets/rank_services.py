@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from hashlib import sha256
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.days import day_of
@@ -43,6 +44,9 @@ PAGES_AT_ONCE = 2
 
 HOLD_LIMIT = 1000
 """Pages that may wait for another try while the next ones are fetched."""
+
+GROUP_LENGTH = 60
+"""Longest name of a plan that still lists its trackings."""
 
 READERS = 4
 """Trackings that are recorded at the same time."""
@@ -232,4 +236,7 @@ class RankServices:
 
 def _name_group(ids: Collection[int]) -> str:
     """The plan of some trackings; that of the day where all are meant."""
-    return ",".join(map(str, sorted(ids)))[:100]
+    names = ",".join(map(str, sorted(ids)))
+    if len(names) <= GROUP_LENGTH:
+        return names
+    return f"{len(ids)}-{sha256(names.encode()).hexdigest()[:20]}"

@@ -1,5 +1,5 @@
 # pyright: standard
-"""What runs of tenant-months there are in Dagster, and starting and ending them; the partitions of tenants.
+"""What runs of tenant-months there are in Dagster, starting and ending them, starting others; tenants' partitions.
 
 Glue for whoever is not a Dagster asset or sensor itself, above all the REST API, which imports no Dagster. What is due
 and who may work on it is not decided here.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping, 
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -123,16 +124,34 @@ class Orchestration:
             RefusedError: Dagster does not accept the run.
         """
         selector = self._webserver.find_job(CYCLE_JOB)
-        launch_id = uuid4().hex
         config = {"ops": {"run_cycle": {"config": {"cells": list(cells), "force": False}}}}
-        all_tags = {**tag_cells(cells), **tags, LAUNCH_TAG: launch_id}
-        try:
-            return self._webserver.launch(selector, config, all_tags)
-        except LaunchUnknownError:
-            run_id = self._find_launched(launch_id)
-            if run_id is None:
-                raise
-            return run_id
+        return self._launch(selector, config, {**tag_cells(cells), **tags})
+
+    def launch_job(
+        self, job: str, tags: Mapping[str, str], assets: Sequence[Sequence[str]] = ()
+    ) -> str:
+        """Starts a run of a job over these of its assets, or over all of it; its id.
+
+        Args:
+            job: Name of the job.
+            tags: Its partition, too: `dagster/partition`, or the two tags of a range.
+            assets: Keys of the assets.
+
+        Raises:
+            TransientError: The webserver does not answer, or could not start it.
+            RefusedError: Dagster does not accept the run.
+        """
+        selector = dict(self._webserver.find_job(job))
+        if assets:
+            selector["assetSelection"] = [{"path": list(key)} for key in assets]
+        return self._launch(selector, {}, tags)
+
+    def find_unfinished(self, tags: Mapping[str, str]) -> str | None:
+        """Id of a queued or running run that has these tags; None if there is none."""
+        wanted = RunsFilter(tags=dict(tags), statuses=_UNFINISHED)
+        with self._asked() as instance:
+            records = instance.get_run_records(wanted, limit=1)
+        return records[0].dagster_run.run_id if records else None
 
     def runs_in_hand(self) -> list[RunInHand]:
         """Queued and running runs that process tenant-months, however they were started; the newest first."""
@@ -191,6 +210,18 @@ class Orchestration:
     def close(self) -> None:
         """Closes the connections to the webserver; the instance is its opener's."""
         self._webserver.close()
+
+    def _launch(
+        self, selector: Mapping[str, Any], config: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> str:
+        launch_id = uuid4().hex
+        try:
+            return self._webserver.launch(selector, config, {**tags, LAUNCH_TAG: launch_id})
+        except LaunchUnknownError:
+            run_id = self._find_launched(launch_id)
+            if run_id is None:
+                raise
+            return run_id
 
     def _find_launched(self, launch_id: str) -> str | None:
         with self._asked() as instance:

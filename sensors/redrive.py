@@ -46,7 +46,7 @@ def redrive_units(
     dry_run = config.dry_run or tags.get("sluice/redrive/dry_run") == "true"
     with explained_failures():
         runs = Orchestration(context.instance, services.settings.dagster_url)
-        starters = make_starters(runs, {STARTED_BY_TAG: "redrive"})
+        starters = make_starters(runs, {STARTED_BY_TAG: "redrive"}, services.ranks.today)
         redrive = services.redrive.starting(starters)
         report = redrive.redrive(read_filter(config, tags), dry_run=dry_run)
     lines = report.describe()

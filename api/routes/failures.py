@@ -16,8 +16,11 @@ from api.schemas import (
     RedriveOut,
     RequeuedOut,
 )
+from api.starting import ACTOR_TAG
 from platform_assets.core.redrive import Failure, FailureFilter, RedriveReport
+from platform_assets.redrive.starting import make_starters
 from platform_assets.services import Services
+from resources.orchestration_resource import STARTED_BY_TAG
 
 router = APIRouter(prefix="/api/v2/batch", tags=["failures"])
 
@@ -35,11 +38,15 @@ async def list_failures(wanted: Annotated[FailureQuery, Query()], api: Api) -> R
 
 @router.post("/redrive", response_model=RedriveOut, summary="Make failed units work again")
 async def redrive(wanted: RedriveIn, request: Request, api: Api) -> Response:
-    """What works on them then is each pipeline's own run. Nothing that matches is no error."""
+    """Starts the runs that work on them, where no sensor does. Nothing that matches is no error."""
     matching = _translate(wanted)
     note_audit(request, tenant=wanted.tenant, wanted=matching.describe(), dry_run=wanted.dry_run)
-    report = await api.threads.write(_redrive, api.services, matching, wanted.dry_run)
-    note_audit(request, units=report.units)
+    tags = {STARTED_BY_TAG: "api", ACTOR_TAG: request.state.actor.name}
+    starters = make_starters(api.runs, tags, api.services.ranks.today)
+    report = await api.threads.write(
+        lambda: api.services.redrive.starting(starters).redrive(matching, dry_run=wanted.dry_run)
+    )
+    note_audit(request, units=report.units, started=list(report.started))
     return answer(_describe_report(report))
 
 
@@ -47,10 +54,6 @@ def _translate(wanted: FailureFields) -> FailureFilter:
     return FailureFilter(
         wanted.pipeline, wanted.tenant, wanted.partition, wanted.kind, frozenset(wanted.unit_ids)
     )
-
-
-def _redrive(services: Services, matching: FailureFilter, dry_run: bool) -> RedriveReport:  # noqa: FBT001 - threads pass by place
-    return services.redrive.redrive(matching, dry_run=dry_run)
 
 
 def _read_failures(services: Services, wanted: FailureQuery) -> FailuresOut:

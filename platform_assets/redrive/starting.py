@@ -36,12 +36,13 @@ class Launcher(Protocol):
         ...
 
 
-def make_starters(launcher: Launcher, tags: Mapping[str, str]) -> dict[str, StartRuns]:
+def make_starters(launcher: Launcher, tags: Mapping[str, str], today: str) -> dict[str, StartRuns]:
     """What starts the runs of each pipeline that needs it.
 
     Args:
         launcher: Launches them.
         tags: Of every run, such as who has asked for it.
+        today: The day, which alone can be fetched of some pipelines.
     """
 
     def start_games(cells: Sequence[Requeued]) -> Iterator[str]:
@@ -50,7 +51,10 @@ def make_starters(launcher: Launcher, tags: Mapping[str, str]) -> dict[str, Star
     def start_shards(cells: Sequence[Requeued]) -> Iterator[str]:
         return _launch(launcher, tags, list_ranges(cells))
 
-    return {"games": start_games, "tags": start_shards}
+    def start_ranks(cells: Sequence[Requeued]) -> Iterator[str]:
+        return _launch(launcher, tags, list_rank_days(cells, today))
+
+    return {"games": start_games, "tags": start_shards, "ranks": start_ranks}
 
 
 def list_days(cells: Sequence[Requeued]) -> list[Run]:
@@ -86,6 +90,19 @@ def list_ranges(cells: Sequence[Requeued]) -> list[Run]:
             (),
         )
         for place, shards in sorted(places.items())
+    ]
+
+
+def list_rank_days(cells: Sequence[Requeued], today: str) -> list[Run]:
+    """A run per day of ranks: today is fetched and read, another day is read again from what it has."""
+    return [
+        (
+            f"ranks/{day}",
+            "daily_ranks" if day == today else "reparse_ranks",
+            {_PARTITION: day},
+            (),
+        )
+        for day in sorted({cell.scope.partition for cell in cells})
     ]
 
 

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 UNREACHABLE = "runner_unreachable"
 
 _REASONS = {
-    1: "exit code 1: some tables failed, its result file says which",
+    1: "exit code 1: some tables failed, or there is no summary: its result file says which",
     2: "exit code 2: it could not run, see its result file and the log",
 }
 

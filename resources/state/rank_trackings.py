@@ -46,6 +46,9 @@ class SqlTrackings:
     def register(self, new: NewTracking) -> Tracking:
         """Stores a tracking; of two at once one succeeds.
 
+        Args:
+            new: Checked and in canonical form.
+
         Raises:
             PermanentError: kind `already_tracked`: the customer has it already; the text names its number.
         """
@@ -67,9 +70,10 @@ class SqlTrackings:
             ).first()
             if made is None:
                 held = connection.scalar(_find_in_force(new))
+                number = "which has just ended" if held is None else f"as tracking {held}"
                 raise PermanentError(
-                    f"{new.customer} has this {new.rank_type} and keyword already, as tracking {held}: resume it if it "
-                    "is paused",
+                    f"{new.customer} has this {new.rank_type} and keyword already, {number}: resume it if it is "
+                    "paused, register it again if it has ended",
                     kind="already_tracked",
                 )
             return _read(made)

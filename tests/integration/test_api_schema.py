@@ -80,6 +80,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     services, port = Services(configured, FakeClock()), free_port()
     for tenant_id in ("acme", "beta", "gamma", "other"):
         register(services, tenant_id, TenantType.NEW)
+    services.ranks.register("place", "bread", "10001", "c")
     finish(services, "beta", "2026-09")
     finish(services, "gamma", "2026-09", ok=False)
     server = ThreadedServer(
@@ -124,6 +125,8 @@ def list_strategies(
         return
     yield operation.as_strategy(GenerationMode.POSITIVE), EXAMPLES
     yield operation.as_strategy(GenerationMode.NEGATIVE), EXAMPLES
+    if "{tracking_id}" in operation.path:
+        yield operation.as_strategy(path_parameters={"tracking_id": 1}), EXAMPLES // 5
     if "{tenant_id}" in operation.path and operation.method != "delete":
         off = operation.path.endswith("/deactivate")
         for tenant_id in ("other",) if off else ("acme", "beta", "gamma"):

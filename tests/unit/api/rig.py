@@ -28,6 +28,9 @@ class FakeRuns:
     launched: list[tuple[list[str], dict[str, str]]] = field(
         default_factory=list[tuple[list[str], dict[str, str]]]
     )
+    jobs: list[tuple[str, dict[str, str], list[list[str]]]] = field(
+        default_factory=list[tuple[str, dict[str, str], list[list[str]]]]
+    )
     partitions: set[str] = field(default_factory=set[str])
     beats: dict[str, datetime | None] = field(default_factory=lambda: {"SENSOR": START})
     webserver_error: TransientError | None = None
@@ -47,6 +50,20 @@ class FakeRuns:
         self.launched.append((list(cells), dict(tags)))
         self.in_hand.insert(0, RunInHand(run_id, "queued", tuple(cells), START))
         return run_id
+
+    def launch_job(
+        self, job: str, tags: Mapping[str, str], assets: Sequence[Sequence[str]] = ()
+    ) -> str:
+        self.check_ready()
+        self.jobs.append((job, dict(tags), [list(key) for key in assets]))
+        return f"run-of-{job}-{len(self.jobs)}"
+
+    def find_unfinished(self, tags: Mapping[str, str]) -> str | None:
+        self._check_storage()
+        for number, (job, launched, _) in enumerate(self.jobs, 1):
+            if tags.items() <= launched.items():
+                return f"run-of-{job}-{number}"
+        return None
 
     def runs_in_hand(self) -> list[RunInHand]:
         self._check_storage()

@@ -5,7 +5,15 @@ from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitSt
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import TenantType
 from tests.fakes.clock import START
-from tests.unit.api.rig import BATCH, audited, fail_until_disabled, finish, register
+from tests.unit.api.rig import (
+    BATCH,
+    NO_ANSWER,
+    FakeRuns,
+    audited,
+    fail_until_disabled,
+    finish,
+    register,
+)
 from tests.unit.api.test_months import kind_of
 
 FAILURES, REDRIVE = f"{BATCH}/failures", f"{BATCH}/redrive"
@@ -100,25 +108,51 @@ async def test_pages_follow_each_other(reader: httpx.AsyncClient, services: Serv
     assert seen == [f"{number:05}" for number in range(5)]
 
 
-async def test_a_redrive_makes_what_matches_pending_and_says_what_to_run(
-    client: httpx.AsyncClient, services: Services
+async def test_a_redrive_makes_what_matches_pending_and_starts_its_run(
+    client: httpx.AsyncClient, services: Services, runs: FakeRuns
 ):
     scope = fail_units(services, "games", [None, "server_error", "schema"])
     document = (await client.post(REDRIVE, json={"pipeline": "games", "kind": "schema"})).json()
-    assert (document["units"], document["dry_run"], document["started"]) == (1, False, [])
+    assert (document["units"], document["dry_run"], document["next_steps"]) == (1, False, {})
+    assert document["started"] == [
+        "games/2026-11-20: run run-of-games_incremental-1 of games_incremental"
+    ]
     assert document["partitions"] == [
         {"pipeline": "games/raw_games", "tenant": "", "partition": "2026-11-20", "units": 1}
     ]
-    assert "games_full" in document["next_steps"]["games"]
     assert states(services, scope) == ["done", "failed", "pending"]
+    ((job, tags, assets),) = runs.jobs
+    assert (job, assets) == ("games_incremental", [["games", "raw_games"], ["games", "games"]])
+    assert tags == {
+        "dagster/partition": "2026-11-20",
+        "sluice/redrive/place": "games/2026-11-20",
+        "sluice/started_by": "api",
+        "sluice/actor": "olga",
+    }
+    assert audited(services)[0].detail["started"] == document["started"]
 
 
-async def test_a_dry_run_changes_nothing(client: httpx.AsyncClient, services: Services):
+async def test_without_dagsters_webserver_a_redrive_says_what_to_run(
+    client: httpx.AsyncClient, services: Services, runs: FakeRuns
+):
+    scope = fail_units(services, "games", ["schema"])
+    runs.webserver_error = NO_ANSWER
+    response = await client.post(REDRIVE, json={"pipeline": "games"})
+    assert (response.status_code, response.json()["started"]) == (200, [])
+    step = response.json()["next_steps"]["games"]
+    assert step.startswith("run games_full or games_incremental")
+    assert step.endswith("not started: Dagster's webserver does not answer")
+    assert states(services, scope) == ["pending"]
+
+
+async def test_a_dry_run_changes_nothing(
+    client: httpx.AsyncClient, services: Services, runs: FakeRuns
+):
     scope = fail_units(services, "games", ["schema"])
     register(services)
     finish(services, "acme", "2026-10", ok=False)
     document = (await client.post(REDRIVE, json={"dry_run": True})).json()
-    assert (document["units"], document["dry_run"]) == (2, True)
+    assert (document["units"], document["dry_run"], runs.jobs) == (2, True, [])
     assert states(services, scope) == ["failed"]
     assert services.tenant_months.get("acme", "2026-10").retry_count == 1
 

@@ -36,6 +36,7 @@ async def test_the_api_serves_its_document_to_anybody(stranger: httpx.AsyncClien
 def test_the_stable_paths_are_there():
     batch = "/api/v2/batch"
     one = f"{batch}/advertisers/{{tenant_id}}"
+    tracking = f"{batch}/rank-trackings/{{tracking_id}}"
     assert {(method, path) for path, method, _ in OPERATIONS} == {
         ("get", f"{batch}/status"),
         ("get", f"{batch}/running-jobs"),
@@ -50,9 +51,21 @@ def test_the_stable_paths_are_there():
         ("post", f"{one}/activate"),
         ("post", f"{one}/deactivate"),
         ("get", f"{batch}/product-days"),
+        ("get", f"{batch}/product-searches"),
+        ("post", f"{batch}/product-searches"),
+        ("get", f"{batch}/product-searches/{{request_id}}"),
         ("get", f"{batch}/tag-runners"),
         ("put", f"{batch}/tag-runners/{{tenant_id}}"),
         ("delete", f"{batch}/tag-runners/{{tenant_id}}"),
+        ("get", f"{batch}/rank-trackings"),
+        ("post", f"{batch}/rank-trackings"),
+        ("get", tracking),
+        ("post", f"{tracking}/pause"),
+        ("post", f"{tracking}/resume"),
+        ("post", f"{tracking}/end"),
+        ("get", f"{tracking}/history"),
+        ("get", f"{tracking}/chart.svg"),
+        ("get", f"{batch}/rank-days/{{day}}"),
         ("get", f"{batch}/failures"),
         ("post", f"{batch}/redrive"),
         ("get", "/metrics"),

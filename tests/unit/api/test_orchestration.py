@@ -105,6 +105,39 @@ def test_a_launch_names_the_job_the_cells_and_the_tags(instance: dg.DagsterInsta
     }
 
 
+def test_a_launch_of_any_job_names_its_partition_and_its_assets(instance: dg.DagsterInstance):
+    webserver = Webserver()
+    tags = {"dagster/partition": "2026-11-20"}
+    assets = [("games", "raw_games"), ("games", "games")]
+    assert orchestrate(instance, webserver).launch_job("x", tags, assets) == "r1"
+    (params,) = webserver.params
+    assert params["selector"] == {
+        "repositoryName": "__repository__",
+        "repositoryLocationName": "sluice",
+        "jobName": "x",
+        "assetSelection": [{"path": ["games", "raw_games"]}, {"path": ["games", "games"]}],
+    }
+    sent = {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]}
+    assert sent.pop(LAUNCH_TAG)
+    assert sent == tags
+
+
+def test_without_assets_a_launch_is_over_the_whole_job(instance: dg.DagsterInstance):
+    webserver = Webserver()
+    orchestrate(instance, webserver).launch_job("x", {})
+    assert "assetSelection" not in webserver.params[0]["selector"]
+
+
+def test_a_run_that_goes_on_is_found_by_its_tags(instance: dg.DagsterInstance):
+    runs = orchestrate(instance)
+    ended = create_run_for_test(instance, tags={"place": "a"}, status=DagsterRunStatus.SUCCESS)
+    assert ended.run_id
+    assert runs.find_unfinished({"place": "a"}) is None
+    going = create_run_for_test(instance, tags={"place": "a"}, status=DagsterRunStatus.STARTED)
+    assert runs.find_unfinished({"place": "a"}) == going.run_id
+    assert runs.find_unfinished({"place": "b"}) is None
+
+
 def raise_error(error: Exception) -> Respond:
     def respond(_params: dict) -> httpx.Response:
         raise error

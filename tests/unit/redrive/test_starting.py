@@ -16,6 +16,8 @@ from platform_assets.redrive.starting import (
     make_starters,
 )
 
+TODAY = "2026-11-21"
+
 Launched = tuple[str, dict[str, str], list[list[str]]]
 
 
@@ -48,7 +50,7 @@ def shard(number: int, place: str) -> Requeued:
 
 
 def start(launches: Launches, pipeline: str, *cells: Requeued) -> list[str]:
-    return list(make_starters(launches, {"sluice/actor": "olga"})[pipeline](cells))
+    return list(make_starters(launches, {"sluice/actor": "olga"}, TODAY)[pipeline](cells))
 
 
 def test_a_day_of_games_is_one_run_over_the_entities_that_failed():
@@ -65,6 +67,23 @@ def test_a_day_of_games_is_one_run_over_the_entities_that_failed():
         [("games", "raw_games"), ("games", "games"), ("games", "raw_genres"), ("games", "genres")],
     )
     assert second[3] == [("games", "raw_genres"), ("games", "genres")]
+
+
+def test_today_of_ranks_is_fetched_and_another_day_is_read_again():
+    cells = [
+        Requeued(Scope(pipeline, "", day), 2)
+        for pipeline in ("ranks/pages", "ranks/daily")
+        for day in (TODAY, "2026-11-20")
+    ]
+    launches = Launches()
+    assert start(launches, "ranks", *cells) == [
+        "ranks/2026-11-20: run r1 of reparse_ranks",
+        "ranks/2026-11-21: run r2 of daily_ranks",
+    ]
+    assert [tags["dagster/partition"] for _, tags, _ in launches.launched] == [
+        "2026-11-20",
+        TODAY,
+    ]
 
 
 def test_shards_of_a_tenant_source_are_one_run_over_their_range():
@@ -102,7 +121,7 @@ def test_a_place_that_a_run_is_at_gets_no_second_one():
 
 
 def test_what_was_started_before_an_error_is_told_first():
-    starting = make_starters(Launches(most=1), {})["games"]
+    starting = make_starters(Launches(most=1), {}, TODAY)["games"]
     lines = iter(starting([game("games", "2026-11-20"), game("games", "2026-11-21")]))
     assert next(lines) == "games/2026-11-20: run r1 of games_incremental"
     with pytest.raises(TransientError):
@@ -119,4 +138,4 @@ def test_no_more_runs_are_started_at_once_than_a_queue_can_bear():
 
 
 def test_what_a_sensor_starts_has_no_starter():
-    assert set(make_starters(Launches(), {})) == {"games", "tags"}
+    assert set(make_starters(Launches(), {}, TODAY)) == {"games", "tags", "ranks"}

@@ -28,7 +28,7 @@ DEMO_HOME := $(CURDIR)/.sluice/demo
 # Test workers: the cores, at most 8 (a container may see all cores of its host; a worker takes about 200 MB).
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); [ "$$n" -le 8 ] || n=8; echo "$$n")
 # Benchmarks that take minutes: they run by name only.
-LONG_BENCHES := collector caps tenants
+LONG_BENCHES := collector caps tenants products ranks
 # Parts of others, started by them.
 BENCH_PARTS := caps_worker strict_server
 BENCHES = $(filter-out $(LONG_BENCHES) $(BENCH_PARTS), $(patsubst benchmarks/%.py,%,$(shell grep -l '__main__' benchmarks/*.py)))

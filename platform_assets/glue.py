@@ -23,6 +23,7 @@ from tqdm import tqdm
 from platform_assets.core.errors import PlatformError, TransientError
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import Progress, Report
+from resources.alerts import Alerts
 
 T = TypeVar("T")
 
@@ -54,6 +55,24 @@ def explained_failures() -> Generator[None]:
             metadata={"kind": error.kind, "transient": isinstance(error, TransientError)},
             allow_retries=False,
         ) from error
+
+
+@contextmanager
+def alerted_failure(alerts: Alerts, kind: str, subject: str) -> Generator[None]:
+    """Tells somebody once when the block fails, and that it is over when it succeeds again.
+
+    Args:
+        alerts: Where it is told.
+        kind: Of the alert.
+        subject: What fails: the same each time.
+    """
+    try:
+        yield
+    except (PlatformError, dg.Failure) as error:
+        with suppress(PlatformError):  # the failure itself is what counts
+            alerts.tell_once(kind, subject, str(error))
+        raise
+    alerts.clear(kind, subject)
 
 
 def fail_incomplete(report: Report, what: str) -> None:

@@ -221,7 +221,7 @@ class RankServices:
     def _crawl_policy(self) -> RunPolicy:
         settings = self.settings
         return RunPolicy(
-            concurrency=PAGES_AT_ONCE * len(self._hosts),
+            concurrency=PAGES_AT_ONCE,
             hold_limit=HOLD_LIMIT,
             deadline_seconds=settings.crawl_batch_timeout,
             lease_seconds=settings.unit_lease_seconds,

@@ -36,6 +36,7 @@ from platform_assets.tenants.decide import (
     Limits,
     decide,
     due_customers,
+    list_backfilled,
     list_disabled,
 )
 from platform_assets.tenants.importing import ImportPlan, read_advertisers, read_advertisers_csv
@@ -267,6 +268,7 @@ class Services:
         )
         decision = decide(facts, limits)
         self.alerts.update("tenant_disabled", list_disabled(facts.tenants, facts.months))
+        self.alerts.update("backfill_finished", list_backfilled(facts.tenants))
         self.notes.put(
             "tenants/orchestrator",
             {

@@ -22,6 +22,7 @@ from platform_assets.games.plan import Mode
 from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS, check_drift
 from platform_assets.glue import (
     OWNERS,
+    alerted_failure,
     check_results,
     check_specs,
     explained_failures,
@@ -32,6 +33,9 @@ from platform_assets.partitions import DAYS, read_day
 from platform_assets.services import Services
 
 GROUP = "games"
+ALERT = "games_failed"
+"""Kind of the alert about a collection that failed; its subject is the entity."""
+
 STALE_AFTER = timedelta(hours=36)
 """A daily table that is older than this has missed a day."""
 
@@ -66,7 +70,11 @@ def build_raw_asset(entity: Entity) -> dg.AssetsDefinition:
         config: CollectConfig,
         services: dg.ResourceParam[Services],
     ) -> dg.MaterializeResult:
-        with explained_failures(), told_progress(context.log, entity.name) as tell:
+        with (
+            explained_failures(),
+            alerted_failure(services.alerts, ALERT, entity.name),
+            told_progress(context.log, entity.name) as tell,
+        ):
             day = read_day(context, services.clock.now())
             async with services.open_collector(tell) as collector:
                 done = await collect(collector, entity, day, read_mode(context, config.mode))

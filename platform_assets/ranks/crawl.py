@@ -1,13 +1,13 @@
 """Today's pages: each fetched once, at the pace of its host, looked at, stored as received.
 
-    trackings -> pages, each once -> a unit per page -> fetched, checked, stored -> what the day has
+    trackings -> pages, each once -> a plan per host -> a unit per page -> fetched, checked, stored
 
-A page that is there already is never fetched again, whatever the ledger says: a run that was killed between the store
-and the ledger costs nothing. What is on a page is read by `daily.py`, today or whenever a reader was mended.
+Hosts go on side by side, each at its own pace, and one that refuses stops nothing but itself. A page that is there
+already is never fetched again, whatever the ledger says: a run that was killed between the store and the ledger costs
+nothing. What is on a page is read by `daily.py`, today or whenever a reader was mended.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,11 +21,13 @@ from platform_assets.core.errors import PermanentError, PlatformError, RefusedEr
 from platform_assets.core.ledger import CorrectableLedger, ExtendableLedger, PlanLedger, UnitLedger
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.run_policy import RunPolicy
+from platform_assets.core.sums import sum_progress, sum_reports
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import (
     FailedUnit,
     JsonObject,
     Plan,
+    Progress,
     Report,
     Scope,
     Unit,
@@ -122,20 +124,26 @@ async def crawl_pages(
         TransientError: The ledger does not answer.
     """
     check_today(day, day_of(crawler.clock.now()))
-    units = [Unit(page.page_id, page.to_payload()) for page in pages]
-    plan = await asyncio.to_thread(
-        open_day, crawler.ledger, Scope(PAGES_PIPELINE, group, day), units
+    parts: dict[PageHost, Progress] = {}
+    crawls = [
+        _HostCrawl(crawler, day, host, group, parts)
+        for host in sorted({page.host for page in pages})
+    ]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(crawl.run([page for page in pages if page.host is crawl.host]))
+                for crawl in crawls
+            ]
+    except* PlatformError as errors:
+        raise errors.exceptions[0] from None
+    return Crawl(
+        day,
+        len(pages),
+        sum_reports([task.result() for task in running], crawler.clock.now()),
+        sum(crawl.fetched_bytes for crawl in crawls),
+        sum(crawl.turned_away for crawl in crawls),
     )
-    fetching = _Fetching(crawler, day)
-    report = await run_units(
-        plan,
-        fetching.fetch,
-        ledger=crawler.ledger,
-        policy=crawler.policy,
-        clock=crawler.clock,
-        on_progress=crawler.on_progress,
-    )
-    return Crawl(day, len(pages), report, fetching.fetched_bytes, fetching.turned_away)
 
 
 def check_today(day: str, today: str) -> None:
@@ -154,8 +162,8 @@ def check_today(day: str, today: str) -> None:
 
 def find_failures(ledger: PlanLedger, day: str, group: str) -> dict[str, FailedUnit]:
     """The pages of a day that failed, by name."""
-    plan = ledger.find_plan(Scope(PAGES_PIPELINE, group, day))
-    records = ledger.read_units(plan) if plan is not None else []
+    plans = (ledger.find_plan(name_scope(host, group, day)) for host in PageHost)
+    records = [record for plan in plans if plan is not None for record in ledger.read_units(plan)]
     return {
         record.unit.unit_id: FailedUnit(
             record.unit.unit_id, record.error_kind or "", record.error_message or ""
@@ -165,6 +173,11 @@ def find_failures(ledger: PlanLedger, day: str, group: str) -> dict[str, FailedU
     }
 
 
+def name_scope(host: PageHost, group: str, day: str) -> Scope:
+    """The plan of a host's pages of a day; what stands for the tenant is the host, and the group if there is one."""
+    return Scope(PAGES_PIPELINE, f"{host}:{group}" if group else host.value, day)
+
+
 def open_day(ledger: RankLedger, scope: Scope, units: Sequence[Unit]) -> Plan:
     """The plan of a day: what this run wants is added to what earlier runs of the day wanted."""
     plan = ledger.open_plan(scope, units, {})
@@ -172,15 +185,45 @@ def open_day(ledger: RankLedger, scope: Scope, units: Sequence[Unit]) -> Plan:
     return plan
 
 
-class _Fetching:
-    """The work of one unit: one page."""
+class _HostCrawl:
+    """The pages of one host."""
 
-    def __init__(self, crawler: Crawler, day: str) -> None:
+    def __init__(
+        self,
+        crawler: Crawler,
+        day: str,
+        host: PageHost,
+        group: str,
+        parts: dict[PageHost, Progress],
+    ) -> None:
+        self.host = host
         self._crawler = crawler
         self._day = day
-        self._turned_away_in_row = Counter[PageHost]()
+        self._scope = name_scope(host, group, day)
+        self._parts = parts
+        self._turned_away_in_row = 0
         self.fetched_bytes = 0
         self.turned_away = 0
+
+    async def run(self, pages: Sequence[SearchPage]) -> Report:
+        """Fetches those of the pages that the day does not have yet."""
+        crawler = self._crawler
+        units = [Unit(page.page_id, page.to_payload()) for page in pages]
+        plan = await asyncio.to_thread(open_day, crawler.ledger, self._scope, units)
+        return await run_units(
+            plan,
+            self.fetch,
+            ledger=crawler.ledger,
+            policy=crawler.policy,
+            clock=crawler.clock,
+            on_progress=self._tell if crawler.on_progress is not None else None,
+        )
+
+    def _tell(self, progress: Progress) -> None:
+        """Progress of all hosts as one."""
+        self._parts[self.host] = progress
+        assert self._crawler.on_progress is not None
+        self._crawler.on_progress(sum_progress(self._parts.values()))
 
     async def fetch(self, unit: Unit, run: UnitRun) -> JsonObject:
         """Stores the page, unless the day has it.
@@ -205,7 +248,7 @@ class _Fetching:
             riddle = await asyncio.to_thread(check_page, page, body)
         except PlatformError as error:
             raise self._judge(page, error) from error
-        self._turned_away_in_row[page.host] = 0
+        self._turned_away_in_row = 0
         if day_of(captured_at) != self._day:
             raise RefusedError(
                 f"{self._day} is over: what is not fetched of it cannot be fetched any more",
@@ -237,8 +280,7 @@ class _Fetching:
         if error.kind not in TURNED_AWAY or isinstance(error, RefusedError):
             return error
         self.turned_away += 1
-        self._turned_away_in_row[page.host] += 1
-        in_row = self._turned_away_in_row[page.host]
+        self._turned_away_in_row = in_row = self._turned_away_in_row + 1
         if in_row >= STOP_AFTER:
             return RefusedError(
                 f"{page.host} has turned {in_row} requests in a row away, the last one so: {error}. Wait some hours, "

@@ -146,7 +146,9 @@ async def read_day(
     )
     if report.complete and not left:
         await asyncio.to_thread(reader.ledger.close_plan, plan)
-    failures = tuple(each for each in report.failures if int(each.unit_id) in wanted)
+    # What earlier runs of the day wanted is in the plan, too: it may have ended, or its page is to be asked for again.
+    expected = wanted.keys() - left
+    failures = tuple(each for each in report.failures if int(each.unit_id) in expected)
     ended = {*reading.records, *(int(each.unit_id) for each in failures)}
     result = DayResult(
         day,

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import zip_longest
 from urllib.parse import quote
 
 from platform_assets.core.units import JsonObject
@@ -134,11 +133,9 @@ def list_candidates(
 def list_pages(
     trackings: Iterable[Tracking], source: RankSource, view: RankView
 ) -> list[SearchPage]:
-    """The pages of trackings, each once; those of different hosts in turn, so that no host waits for another."""
-    by_host: dict[PageHost, dict[str, SearchPage]] = {}
-    for each in trackings:
-        surface = choose_surface(each.rank_type, source, view)
-        page = build_page(each.rank_type, each.keyword, surface)
-        by_host.setdefault(page.host, {})[page.page_id] = page
-    turns = zip_longest(*(pages.values() for pages in by_host.values()))
-    return [page for turn in turns for page in turn if page is not None]
+    """The pages of trackings, each once, in the order of the trackings."""
+    pages = (
+        build_page(each.rank_type, each.keyword, choose_surface(each.rank_type, source, view))
+        for each in trackings
+    )
+    return list({page.page_id: page for page in pages}.values())

@@ -134,6 +134,15 @@ def list_disabled(tenants: Sequence[Tenant], months: Sequence[TenantMonth]) -> d
     }
 
 
+def list_backfilled(tenants: Sequence[Tenant]) -> dict[str, str]:
+    """Tenant -> from which month on, of those whose backfill has finished."""
+    return {
+        tenant.tenant_id: f"its history from {tenant.backfill_start_month} on is complete"
+        for tenant in tenants
+        if tenant.backfill_completed and tenant.backfill_start_month is not None
+    }
+
+
 def due_customers(
     tenants: Sequence[Tenant], months: Sequence[TenantMonth], busy: Collection[str]
 ) -> list[str]:

@@ -49,6 +49,24 @@ def test_wrong_credentials_fail_the_step_with_our_text_and_kind(
     assert instance.get_materialized_partitions(key_of("raw_genres")) == set()
 
 
+def test_a_collection_that_fails_is_an_alert_once_until_it_succeeds_again(
+    settings: Settings, instance: dg.DagsterInstance
+):
+    wrong = settings.model_copy(update={"igdb_client_secret": SecretStr(WRONG_SECRET)})
+    told: list[dict[str, str]] = []
+    for configured in (wrong, wrong, settings, wrong):
+        with opened(configured) as services:
+            run_assets(services, instance, "genres", day=DAY, only_raw=True)
+            note = services.notes.get("alerts/games_failed")
+        assert note is not None
+        assert WRONG_SECRET not in str(note)
+        told.append(dict(note[0]["told"]))
+    first, again, healthy, later = told
+    assert first.keys() == later.keys() == {"genres"}
+    assert (again, healthy) == (first, {})
+    assert later != first
+
+
 def test_the_secret_is_in_no_event_of_a_failed_run(
     settings: Settings, instance: dg.DagsterInstance
 ):

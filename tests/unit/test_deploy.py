@@ -19,6 +19,7 @@ import yaml
 from google.cloud.run_v2 import Job
 from google.protobuf.json_format import ParseError
 
+from platform_assets.settings import list_variables
 from tests.architecture.layers import PRODUCTION
 from tests.architecture.requirements import close_over, read_requirements
 from tests.architecture.source_tree import ROOT
@@ -26,11 +27,16 @@ from tests.architecture.test_constraints import read_pins
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = DEPLOY / "Dockerfile"
+COMPOSE = DEPLOY / "compose.yaml"
 BASH = ("build.sh", "deploy.sh")
 PLAIN = ("entrypoint.sh", "healthcheck.sh")
 ROLES = ("webserver", "daemon", "code-server", "api", "tags-task", "tags-service")
 PLACEHOLDER = re.compile(r"\$\{[A-Z_]+\}")
 MODULE = re.compile(r"-m[ ,]+([a-z_][a-z_.]*)")
+SETTING = re.compile(r"^(?:SLUICE|CRAWL)_")
+HANDED_IN = re.compile(r"\$\{([A-Z_]+)(?::[-?]([^}]*))?\}")
+"""What Compose fills in: a variable, and its default or what it says where there is none."""
+
 NEEDED = {
     "--project": "a-project",
     "--region": "a-region",
@@ -346,3 +352,103 @@ def test_a_field_that_cloud_run_does_not_know_is_found(programs: Path) -> None:
 def test_no_placeholder_is_left(programs: Path) -> None:
     assert len(PLACEHOLDER.findall((DEPLOY / "cloud_run_job.yaml").read_text())) == 4
     assert PLACEHOLDER.findall(deploy(programs, "--dry-run").stdout) == []
+
+
+def read_compose() -> dict[str, Any]:
+    return yaml.safe_load(COMPOSE.read_text())
+
+
+def list_ours() -> dict[str, dict[str, Any]]:
+    """The services of our image."""
+    services: dict[str, dict[str, Any]] = read_compose()["services"]
+    return {name: each for name, each in services.items() if "sluice" in each["image"]}
+
+
+def test_compose_starts_each_role_from_one_image() -> None:
+    ours = list_ours()
+    assert {each["image"] for each in ours.values()} == {"${IMAGE:-sluice:latest}"}
+    roles = {name: each["command"][0] for name, each in ours.items()}
+    assert roles.pop("prepare") == "run"
+    assert roles == {name: name for name in ("webserver", "daemon", "code-server", "api")}
+    assert set(roles) < set(ROLES)
+    assert set(read_compose()["services"]) - set(ours) == {"postgres"}
+
+
+def test_compose_publishes_on_loopback_only_what_people_use() -> None:
+    services = read_compose()["services"]
+    ports = {name: each["ports"] for name, each in services.items() if "ports" in each}
+    assert ports == {"webserver": ["127.0.0.1:3000:3000"], "api": ["127.0.0.1:8000:8000"]}
+    assert not any("network_mode" in each for each in services.values())
+
+
+def test_compose_names_settings_that_exist_and_all_of_the_crawl() -> None:
+    known = set(list_variables().values())
+    for each in list_ours().values():
+        named = {name for name in each["environment"] if SETTING.match(name)}
+        assert named <= known
+        assert named >= {name for name in known if name.startswith("CRAWL_")}
+        assert each["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_compose_refers_only_to_what_it_has() -> None:
+    document = read_compose()
+    assert set(document) == {"name", "x-service", "services", "configs", "volumes"}
+    for each in document["services"].values():
+        volumes = {volume.partition(":")[0] for volume in each["volumes"]}
+        assert volumes <= set(document["volumes"])
+        assert {config["source"] for config in each.get("configs", [])} <= set(document["configs"])
+        for name, waits in each.get("depends_on", {}).items():
+            other = document["services"][name]
+            ends = other["restart"] == "no"
+            wanted = "service_completed_successfully" if ends else "service_healthy"
+            assert waits == {"condition": wanted}
+            assert ends == other["healthcheck"].get("disable", False)
+
+
+def test_compose_checks_the_health_of_everything_that_stays() -> None:
+    tests = {name: each["healthcheck"].get("test") for name, each in list_ours().items()}
+    assert tests.pop("prepare") is None
+    assert set(map(tuple, tests.values())) == {("CMD", "healthcheck.sh")}
+    assert read_compose()["services"]["postgres"]["healthcheck"]["test"][1] == "pg_isready"
+
+
+def test_compose_holds_no_secret_and_does_not_start_without_a_password() -> None:
+    found = dict(HANDED_IN.findall(COMPOSE.read_text()))
+    assert found == {
+        "IMAGE": "sluice:latest",
+        "POSTGRES_PASSWORD": "set it in deploy/.env",
+    }
+    assert "${POSTGRES_PASSWORD:-" not in COMPOSE.read_text()
+    for each in read_compose()["services"].values():
+        for name, value in each["environment"].items():
+            assert "@" not in str(value) or ":${POSTGRES_PASSWORD:?" in value
+            assert not re.search(r"PASSWORD|TOKEN|SECRET", name) or value.startswith("${")
+
+
+def test_compose_gives_dagster_the_projects_file_with_postgresql(
+    programs: Path, tmp_path: Path
+) -> None:
+    command = read_compose()["services"]["prepare"]["command"]
+    script = command[-1].replace("$$", "$").replace("/srv/sluice/dagster", str(ROOT))
+    home = tmp_path / "home"
+    search = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        [*command[1:-1], script], env={"PATH": search, "DAGSTER_HOME": str(home)}, check=True
+    )
+    assert read_calls(tmp_path) == ["dagster instance info"]
+    made = yaml.safe_load((home / "dagster.yaml").read_text())
+    variable = "DAGSTER_POSTGRES_URL"
+    assert made.pop("storage") == {"postgres": {"postgres_url": {"env": variable}}}
+    assert made == yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    assert variable in list_ours()["daemon"]["environment"]
+
+
+def test_compose_finds_the_code_where_it_is_served() -> None:
+    (config,) = read_compose()["configs"].values()
+    (location,) = yaml.safe_load(config["content"])["load_from"]
+    assert location == {
+        "grpc_server": {"host": "code-server", "port": 4000, "location_name": "sluice"}
+    }
+    targets = {each["configs"][0]["target"] for each in list_ours().values()}
+    entry = (DEPLOY / "entrypoint.sh").read_text()
+    assert all(f"-w {target}" in entry for target in targets)

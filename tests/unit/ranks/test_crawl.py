@@ -7,9 +7,16 @@ import pytest
 
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
 from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import FailedUnit
+from platform_assets.core.units import FailedUnit, Progress
 from platform_assets.ranks.crawl import STOP_AFTER, Crawler, crawl_pages, find_failures
-from platform_assets.ranks.search_page import PageHost, SearchPage
+from platform_assets.ranks.result_page import RankType
+from platform_assets.ranks.search_page import (
+    PageHost,
+    RankSource,
+    RankView,
+    SearchPage,
+    list_pages,
+)
 from platform_assets.ranks.stored_page import find_note, list_page_ids, read_body
 from tests.unit.ranks.bench import (
     BLOCK_PAGE,
@@ -21,6 +28,9 @@ from tests.unit.ranks.bench import (
     post,
     run,
 )
+from tests.unit.ranks.pages.builders import make_place_page, make_state
+
+PLACES = make_place_page(make_state(["HospitalSummary:1234"]))
 
 
 def policy_of(concurrency: int) -> RunPolicy:
@@ -246,3 +256,27 @@ def test_failures_of_a_day_are_found_by_page():
     (failure,) = find_failures(bench.ledger, TODAY, "").values()
     assert (failure.kind, failure.message) == ("bad_request", "no")
     assert find_failures(bench.ledger, "2020-01-01", "") == {}
+
+
+def test_a_host_that_refuses_stops_nothing_but_itself():
+    places = [make_tracking(number, rank_type=RankType.PLACE) for number in range(10, 14)]
+    bench = Bench([*(make_tracking(number) for number in range(4)), *places], policy_of(1))
+    for place in places:
+        bench.naver.bodies[place.keyword] = PLACES
+    bench.naver.faults["keyword 0"] = [RefusedError("budget used up", kind="budget_used")]
+    report = bench.crawl().report
+    assert (report.total, report.done, report.failed, report.left) == (8, 4, 1, 3)
+    assert report.stopped == "refused: budget used up"
+    assert all(bench.naver.asked[place.keyword] == 1 for place in places)
+
+
+def test_progress_of_all_hosts_is_told_as_one():
+    bench = Bench([make_tracking(1), make_tracking(2, rank_type=RankType.PLACE)])
+    bench.naver.bodies["keyword 2"] = PLACES
+    told: list[Progress] = []
+    pages = list_pages(bench.trackings, RankSource.OPENAPI, RankView.TAB)
+    crawler = Crawler(
+        bench.naver, bench.objects, bench.ledger, bench.clock, bench.policy, 2.0, told.append
+    )
+    run(crawl_pages(crawler, TODAY, pages))
+    assert (told[-1].total, told[-1].done) == (2, 2)

@@ -70,6 +70,17 @@ def test_a_tracking_whose_page_nobody_got_to_is_left_and_not_failed():
     assert bench.read().complete
 
 
+def test_a_tracking_that_failed_is_left_once_its_page_is_to_be_asked_for_again():
+    bench = Bench([make_tracking(1), make_tracking(2)])
+    bench.naver.faults["keyword 1"] = [PermanentError("HTTP 400", kind="bad_request")]
+    bench.crawl()
+    bench.read()
+    bench.policy = replace(bench.policy, deadline_seconds=0.01)
+    bench.crawl()
+    result = bench.read()
+    assert (result.left, result.failures) == ((1,), ())
+
+
 def test_a_page_that_is_not_understood_is_an_error_and_never_a_rank_of_null():
     bench = Bench([make_tracking(1)])
     bench.naver.bodies["keyword 1"] = b'{"entries": []}'

@@ -62,13 +62,6 @@ def test_blogs_and_cafes_share_the_integrated_page_of_a_keyword():
     assert len(list_pages(trackings, RankSource.HTTP, RankView.TAB)) == 2
 
 
-def test_hosts_take_turns_so_that_none_waits_for_another():
-    blogs = [make_tracking(n, f"b{n}") for n in range(4)]
-    places = [make_tracking(n, f"p{n}", rank_type=RankType.PLACE) for n in range(10, 12)]
-    pages = list_pages([*blogs, *places], RankSource.HTTP, RankView.TAB)
-    assert [page.keyword for page in pages] == ["b0", "p10", "b1", "p11", "b2", "b3"]
-
-
 def test_pages_of_other_settings_are_candidates_after_the_present_one():
     candidates = list_candidates(RankType.BLOG, "a", RankSource.OPENAPI, RankView.TAB)
     assert [page.surface for page in candidates] == [

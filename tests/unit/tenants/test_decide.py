@@ -9,6 +9,7 @@ from platform_assets.tenants.decide import (
     Limits,
     describe,
     due_customers,
+    list_backfilled,
     list_disabled,
     open_months,
     slice_lanes,
@@ -146,6 +147,17 @@ def test_a_tenant_is_disabled_by_its_failures_if_one_of_its_months_is_exhausted(
         make_month("2026-02", FAILED, tenant_id="trying", retry_count=3),
     ]
     assert list_disabled(tenants, months) == {"broken": "2026-02 failed 4 times"}
+
+
+def test_a_finished_backfill_is_news_and_a_tenant_that_never_had_one_is_none() -> None:
+    tenants = [
+        make_tenant("new", **NEW),
+        make_tenant("caught-up", backfill_start_month="2024-03", backfill_completed=True),
+        make_tenant("old", backfill_start_month=None, backfill_completed=True),
+    ]
+    assert list_backfilled(tenants) == {
+        "caught-up": "its history from 2024-03 on is complete",
+    }
 
 
 def test_the_log_of_a_tick_names_each_start_and_counts_what_is_not_started() -> None:

@@ -1,0 +1,28 @@
+"""Runs side by side are told as one."""
+
+from dataclasses import replace
+
+from platform_assets.core.sums import sum_progress, sum_reports
+from platform_assets.core.units import FailedUnit, Progress, Report
+from tests.fakes.clock import START
+
+ONE = Report(4, 1, 1, 1, 1, 3, 2.5, (FailedUnit("a", "gone", "no"),), "deadline: 2 s", START)
+
+
+def test_reports_add_up_and_keep_every_failure_and_reason():
+    other = replace(ONE, failures=(FailedUnit("b", "gone", "no"),), seconds=4.0, stopped="refused")
+    total = sum_reports([ONE, replace(ONE, stopped=None, failed=2, failures=()), other], START)
+    assert (total.total, total.done, total.failed, total.skipped, total.left) == (12, 3, 4, 3, 3)
+    assert (total.retries, total.seconds, total.started_at) == (9, 4.0, START)
+    assert [failure.unit_id for failure in total.failures] == ["a", "b"]
+    assert total.stopped == "deadline: 2 s; refused"
+
+
+def test_no_report_is_a_complete_one():
+    assert sum_reports([], START) == Report(0, 0, 0, 0, 0, 0, 0.0, (), None, START)
+    assert sum_reports([], START).complete
+
+
+def test_progress_adds_up():
+    one = Progress(total=5, done=1, failed=1, skipped=1, running=2, seconds=3.0)
+    assert sum_progress([one, replace(one, seconds=9.0)]) == Progress(10, 2, 2, 2, 4, 9.0)

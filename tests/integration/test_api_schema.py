@@ -32,7 +32,7 @@ from tests.unit.api.rig import FakeRuns, finish, register
 
 AS_OPERATOR = {"authorization": f"Bearer {OPERATE}"}
 CASES = 5_000
-EXAMPLES = 240
+EXAMPLES = 100
 """For each operation that takes something; without arguments there are only a few cases."""
 
 

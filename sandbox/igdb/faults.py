@@ -30,7 +30,7 @@ from typing import Annotated
 
 import msgspec
 
-from platform_assets.core.errors import RefusedError
+from sandbox.fault_files import decode_plan, read_plan
 from sandbox.igdb.hashing import salt_of
 from sandbox.igdb.table import Change
 
@@ -76,15 +76,9 @@ def read_faults(path: Path) -> FaultPlan:
     Raises:
         RefusedError: It is not there, not JSON, has an unknown key or a value out of range.
     """
-    try:
-        plan = msgspec.json.decode(path.read_bytes(), type=FaultPlan)
-    except OSError as error:
-        raise RefusedError(f"cannot read the faults file {path}: {error.strerror}") from error
-    except msgspec.MsgspecError as error:
-        raise RefusedError(f"faults file {path}: {error}; see sandbox/igdb/faults.py") from error
-    if sum(plan.rates.values()) > 1:
-        raise RefusedError(f"faults file {path}: the rates add up to more than 1; lower them")
-    return plan
+    return read_plan(
+        path, lambda data, source: decode_plan(data, source, FaultPlan, lambda plan: (plan.rates,))
+    )
 
 
 class FaultDice:

@@ -16,6 +16,7 @@ from sandbox.igdb.exchange import Call
 from sandbox.igdb.faults import Drift
 from sandbox.igdb.table import Change, as_mapping
 from sandbox.igdb.upstream import MAX_REQUEST_BYTES, Upstream
+from sandbox.own_endpoints import reply_json
 from sandbox.sending import send
 
 _DRIFT_STEP_SECONDS = 0.05
@@ -86,29 +87,29 @@ class Server:
 
     async def _show_stats(self, request: web.Request) -> web.Response:
         del request
-        return _reply_json(self._upstream.stats.describe(self._upstream.gate))
+        return reply_json(self._upstream.stats.describe(self._upstream.gate))
 
     async def _reset(self, request: web.Request) -> web.Response:
         del request
         self._upstream.reset()
-        return _reply_json({})
+        return reply_json({})
 
     async def _mutate(self, request: web.Request) -> web.Response:
         try:
             mutation = msgspec.json.decode(await request.read(), type=Mutation)
         except msgspec.MsgspecError as error:
-            return _reply_json({"message": str(error)}, status=400)
+            return reply_json({"message": str(error)}, status=400)
         if mutation.entity not in self._upstream.tables:
-            return _reply_json({"message": f"no entity {mutation.entity}"}, status=404)
+            return reply_json({"message": f"no entity {mutation.entity}"}, status=404)
         values = msgspec.structs.asdict(mutation)
         del values["entity"]
-        return _reply_json(as_mapping(self._upstream.change(mutation.entity, Change(**values))))
+        return reply_json(as_mapping(self._upstream.change(mutation.entity, Change(**values))))
 
     async def _list_ids(self, request: web.Request) -> web.Response:
         entity = request.query.get("entity", "games")
         if entity not in self._upstream.tables:
-            return _reply_json({"message": f"no entity {entity}"}, status=404)
-        return _reply_json(self._upstream.tables[entity].ids.tolist())
+            return reply_json({"message": f"no entity {entity}"}, status=404)
+        return reply_json(self._upstream.tables[entity].ids.tolist())
 
     async def _run_drift(self, application: web.Application) -> AsyncIterator[None]:
         del application
@@ -132,9 +133,3 @@ class Server:
                 if change != Change():
                     self._upstream.change("games", change)
             last = now
-
-
-def _reply_json(body: object, *, status: int = 200) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json"
-    )

@@ -16,7 +16,6 @@
 The sandbox's own endpoints are outside all limits.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import TypeVar
 
@@ -29,6 +28,7 @@ from sandbox.naver.exchange import Call
 from sandbox.naver.faults import PageKind, decode_faults
 from sandbox.naver.ranking import View, find_truth, list_targets
 from sandbox.naver.upstream import Upstream
+from sandbox.own_endpoints import reply_json, tell_mistakes
 from sandbox.sending import send
 
 _Choice = TypeVar("_Choice", RankType, View)
@@ -53,7 +53,7 @@ class Server:
 
     def make_application(self) -> web.Application:
         """The application, ready to be served on one or more ports."""
-        application = web.Application(middlewares=[_tell_mistakes])
+        application = web.Application(middlewares=[tell_mistakes])
         router = application.router
         router.add_get("/sandbox/day", self._show_day)
         router.add_post("/sandbox/day", self._set_day)
@@ -76,7 +76,7 @@ class Server:
 
     async def _show_day(self, request: web.Request) -> web.Response:
         del request
-        return _reply_json({"day": self._upstream.day})
+        return reply_json({"day": self._upstream.day})
 
     async def _set_day(self, request: web.Request) -> web.Response:
         self._upstream.set_day(msgspec.json.decode(await request.read(), type=DayOrder).day)
@@ -91,17 +91,17 @@ class Server:
         kind = _KINDS.get((rank_type, view)) or PageKind(view)
         if (kind, keyword) in self._upstream.behaviour.real_pages:
             # What a real page shows, the sandbox does not know.
-            return _reply_json({**told, "is_real": True, "identities": None})
-        return _reply_json({**told, "is_real": False, "identities": found})
+            return reply_json({**told, "is_real": True, "identities": None})
+        return reply_json({**told, "is_real": False, "identities": found})
 
     async def _show_targets(self, request: web.Request) -> web.Response:
         rank_type, keyword = _read_search(request)
         targets = list_targets(self._upstream.behaviour.seed, rank_type, keyword)
-        return _reply_json({"type": rank_type, "keyword": keyword, "identities": targets})
+        return reply_json({"type": rank_type, "keyword": keyword, "identities": targets})
 
     async def _show_stats(self, request: web.Request) -> web.Response:
         del request
-        return _reply_json(self._upstream.describe())
+        return reply_json(self._upstream.describe())
 
     async def _reset(self, request: web.Request) -> web.Response:
         self._upstream.reset()
@@ -110,7 +110,7 @@ class Server:
     async def _set_faults(self, request: web.Request) -> web.Response:
         plan = decode_faults(await request.read(), "the faults")
         self._upstream.set_faults(plan)
-        return _reply_json(plan)
+        return reply_json(plan)
 
     async def _show_pages(self, request: web.Request) -> web.Response:
         del request
@@ -119,7 +119,7 @@ class Server:
             {"file": page.file, "kind": page.kind, "keyword": page.keyword, "path": page.path}
             for page in pages
         ]
-        return _reply_json({"pages": told})
+        return reply_json({"pages": told})
 
     def _read_day(self, request: web.Request) -> date:
         text = request.query.get("day")
@@ -141,21 +141,3 @@ def _read_choice(choices: type[_Choice], text: str, name: str) -> _Choice:
         return choices(text)
     except ValueError as error:
         raise RefusedError(f"no {name} {text!r}: there are {', '.join(choices)}") from error
-
-
-@web.middleware
-async def _tell_mistakes(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except RefusedError as error:
-        return _reply_json({"message": error.message}, 400)
-    except msgspec.MsgspecError as error:
-        return _reply_json({"message": str(error)}, 400)
-
-
-def _reply_json(body: object, status: int = 200) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json"
-    )

@@ -33,7 +33,7 @@ from typing import Annotated
 
 import msgspec
 
-from platform_assets.core.errors import RefusedError
+from sandbox.fault_files import decode_plan, read_plan
 from sandbox.igdb.hashing import salt_of
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -82,13 +82,7 @@ def decode_faults(data: bytes, source: str) -> FaultPlan:
     Raises:
         RefusedError: It is not JSON, has an unknown key or a value out of range.
     """
-    try:
-        plan = msgspec.json.decode(data, type=FaultPlan)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RefusedError(f"{source}: {error}; see sandbox/shops/faults.py") from error
-    if any(sum(rates.values()) > 1 for rates in (plan.rates, *plan.platforms.values())):
-        raise RefusedError(f"{source}: the rates add up to more than 1; lower them")
-    return plan
+    return decode_plan(data, source, FaultPlan, lambda plan: (plan.rates, *plan.platforms.values()))
 
 
 def read_faults(path: Path) -> FaultPlan:
@@ -97,11 +91,7 @@ def read_faults(path: Path) -> FaultPlan:
     Raises:
         RefusedError: It is not there, or wrong.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RefusedError(f"cannot read the faults file {path}: {error.strerror}") from error
-    return decode_faults(data, f"faults file {path}")
+    return read_plan(path, decode_faults)
 
 
 class FaultDice:

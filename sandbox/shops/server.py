@@ -11,13 +11,14 @@
 They are outside the limits.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
 
 from platform_assets.core.errors import RefusedError
+from sandbox.own_endpoints import reply_json, tell_mistakes
 from sandbox.sending import send
 from sandbox.shops.exchange import Reply
 from sandbox.shops.faults import decode_faults
@@ -54,7 +55,7 @@ class Server:
 
     def make_application(self) -> web.Application:
         """The application, ready to be served."""
-        application = web.Application(middlewares=[_tell_mistakes])
+        application = web.Application(middlewares=[tell_mistakes])
         router = application.router
         router.add_get("/_control/day", self._show_day)
         router.add_post("/_control/day", self._set_day)
@@ -70,9 +71,7 @@ class Server:
     async def _serve_shop(self, request: web.Request) -> web.StreamResponse:
         shop = self._shops.get(request.match_info["platform"])
         if shop is None:
-            return _reply_json(
-                {"message": f"no shop here: there are {', '.join(self._shops)}"}, 404
-            )
+            return reply_json({"message": f"no shop here: there are {', '.join(self._shops)}"}, 404)
         call = Call(
             method=request.method,
             path=f"/{request.match_info['path']}",
@@ -90,7 +89,7 @@ class Server:
 
     async def _show_day(self, request: web.Request) -> web.Response:
         del request
-        return _reply_json({"day": self._day, "days": self._days})
+        return reply_json({"day": self._day, "days": self._days})
 
     async def _set_day(self, request: web.Request) -> web.Response:
         order = msgspec.json.decode(await request.read(), type=DayOrder)
@@ -101,7 +100,7 @@ class Server:
 
     async def _show_truth(self, request: web.Request) -> web.Response:
         shop, day = self._find_shop(request.query.get("platform", "")), self._read_day(request)
-        return _reply_json(
+        return reply_json(
             {"platform": shop.wire.name, "day": day, "products": shop.shelf.expect(day)}
         )
 
@@ -110,13 +109,13 @@ class Server:
         since = self._read_day(request, "since", max(0, day - 1))
         changes = find_changes(shop.shelf.expect(since), shop.shelf.expect(day))
         told = {"platform": shop.wire.name, "since": since, "day": day, "changes": changes}
-        return _reply_json(told)
+        return reply_json(told)
 
     async def _show_stats(self, request: web.Request) -> web.Response:
         del request
         shops = {name: shop.describe() for name, shop in self._shops.items()}
         violations = sum(told["violations"] for told in shops.values())
-        return _reply_json({"day": self._day, "violations": violations, "shops": shops})
+        return reply_json({"day": self._day, "violations": violations, "shops": shops})
 
     async def _reset(self, request: web.Request) -> web.Response:
         for shop in self._shops.values():
@@ -127,12 +126,12 @@ class Server:
         plan = decode_faults(await request.read(), "the faults")
         for shop in self._shops.values():
             shop.set_faults(plan)
-        return _reply_json(plan)
+        return reply_json(plan)
 
     async def _set_broken(self, request: web.Request) -> web.Response:
         order = msgspec.json.decode(await request.read(), type=BrokenOrder)
         self._find_shop(order.platform).shelf.broken = order.share
-        return _reply_json(order)
+        return reply_json(order)
 
     def _find_shop(self, name: str) -> Shop:
         if name not in self._shops:
@@ -149,21 +148,3 @@ class Server:
         if not 0 <= day < self._days:
             raise RefusedError(f"days are 0 to {self._days - 1}: start with more --days")
         return day
-
-
-@web.middleware
-async def _tell_mistakes(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except RefusedError as error:
-        return _reply_json({"message": error.message}, 400)
-    except msgspec.MsgspecError as error:
-        return _reply_json({"message": str(error)}, 400)
-
-
-def _reply_json(body: object, status: int = 200) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json"
-    )

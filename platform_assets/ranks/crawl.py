@@ -43,7 +43,9 @@ log = structlog.get_logger(__name__)
 
 PAGES_PIPELINE = "ranks/pages"
 
-PASSING = frozenset({"blocked", "login_wall", "not_rendered", "truncated", "wrong_page"})
+PASSING = frozenset(
+    {"blocked", "gateway_error", "login_wall", "not_rendered", "truncated", "wrong_page"}
+)
 """What a page may be instead of results, for now: it is not kept, and asked for again. One whose structure is not known
 fails and is kept: a mended reader may read it, and a rerun of the day asks for another one."""
 
@@ -299,7 +301,7 @@ def check_page(page: SearchPage, body: bytes) -> PermanentError | None:
 
     Raises:
         TransientError: It is none, for now: see `PASSING`.
-        PermanentError: The Open API refuses the question.
+        PermanentError: The Open API refuses the question, or what is searched for is shown to adults only.
     """
     try:
         read_page(body, _TYPES.get(page.surface, _find_type(page)), page.surface)

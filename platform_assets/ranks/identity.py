@@ -30,11 +30,35 @@ PAGE_FILE = re.compile(r"\.(naver|nhn)$")
 # First segments of place and map hosts that are no kind of business.
 NO_BUSINESS = frozenset({"my", "share", "bookmark", "bookmarks", "theme", "themes"})
 SHORT_HOSTS = frozenset({"naver.me", "me2.do"})
+MOST_LAYERS = 5
+"""How often an address may be escaped or wrapped into another one before it is taken as it is."""
+REDIRECTS: Mapping[tuple[str, tuple[str, ...]], str] = {
+    ("link.naver.com", ("bridge",)): "url",
+    ("search.naver.com", ("p", "crd", "rd")): "u",
+    ("m.search.naver.com", ("p", "crd", "rd")): "u",
+}
+"""Addresses of Naver that lead to the one in a field of their query: by host and path, the field."""
+REDIRECT_SIGN = re.compile(r"link\.naver\.com|crd(?:/|%2f)rd", re.IGNORECASE)
+PLACE_PINS = frozenset({"", "site", "place"})
+"""Kinds of pins on the map that are places; others are bus stops and saved points."""
+HINTS: Mapping[str, str] = {
+    **dict.fromkeys(
+        SHORT_HOSTS, "a short link does not say where it leads: open it, give the long URL"
+    ),
+    "in.naver.com": "a page of Naver's influencers does not say which post it shows: "
+    "open it, and give the URL of the blog post behind it",
+    **dict.fromkeys(
+        ("map.naver.com", "m.map.naver.com"),
+        "this address of the map names no place: open the place, and give the URL with /place/ID "
+        "that `share` gives",
+    ),
+}
+"""What to give instead of addresses of these hosts from which no target can be read."""
 FORMS = {
     RankType.BLOG: "https://blog.naver.com/ID/NUMBER (also m.blog, PostView.naver?blogId=ID&logNo=NUMBER)",
     RankType.CAFE: "https://cafe.naver.com/NAME/NUMBER (also m.cafe, /ca-fe/cafes/NAME/articles/NUMBER)",
     RankType.PLACE: "a place id (digits), https://map.naver.com/p/entry/place/ID, "
-    "https://m.place.naver.com/restaurant/ID (or place, hospital, hairshop ...)",
+    "https://m.place.naver.com/restaurant/ID (or place, hospital, hairshop ...), https://map.naver.com/?pinId=ID",
 }
 
 
@@ -67,13 +91,10 @@ def identify_target(rank_type: RankType, text: str) -> str:
     if rank_type is RankType.PLACE and (digits := PLACE_ID.fullmatch(given.removeprefix("place/"))):
         return f"place/{digits[1]}"
     link = split_link(given)
-    if link is not None and link.host in SHORT_HOSTS:
-        raise bad_target(
-            rank_type, text, "a short link does not say where it leads: open it, give the long URL"
-        )
     found = identify(link) if link is not None else None
     if found is None:
-        raise bad_target(rank_type, text, "no such URL is known")
+        known = HINTS.get(link.host) if link is not None else None
+        raise bad_target(rank_type, text, known or "no such URL is known")
     if found[0] is not rank_type:
         raise bad_target(rank_type, text, f"it is a {found[0]} ({found[1]})")
     if found[1].startswith("cafe.naver.com/~"):
@@ -125,8 +146,24 @@ def identify(link: Link) -> tuple[RankType, str] | None:
     return None if identity is None else (rank_type, identity)
 
 
+def unwrap_url(url: str) -> str:
+    """The address that a redirect of Naver leads to, also several in a row; any other address as it is."""
+    for _ in range(MOST_LAYERS):
+        link = parse_link(url) if REDIRECT_SIGN.search(url) else None
+        field = REDIRECTS.get((link.host, link.path)) if link is not None else None
+        if link is None or field is None or field not in link.query:
+            break
+        url = link.query[field]
+    return url
+
+
 def split_link(url: str) -> Link | None:
-    """The parts of a URL, with or without scheme; None for what is none."""
+    """The parts of a URL, with or without scheme, of the one behind a redirect of Naver; None for what is none."""
+    return parse_link(unwrap_url(url))
+
+
+def parse_link(url: str) -> Link | None:
+    """The parts of a URL as it is; None for what is none."""
     cleaned = url.strip().replace("&amp;", "&")
     if "//" not in cleaned and "%2f" in cleaned.lower():
         cleaned = unquote(cleaned)  # a whole URL that was encoded as a value
@@ -173,8 +210,8 @@ def read_blog_me(link: Link) -> str | None:
 
 def read_cafe(link: Link) -> str | None:
     """`/{name}/{number}`, `/cafes/{name or number}/articles/{number}`, or parts in the query, also in `iframe_url`."""
-    framed = link.query.get("iframe_url") or link.query.get("iframe_url_utf8", "/")
-    inner = split_link(f"cafe.naver.com{framed}")
+    framed = decode_layers(link.query.get("iframe_url") or link.query.get("iframe_url_utf8", "/"))
+    inner = parse_link(f"cafe.naver.com{framed}")
     query = {**link.query, **(inner.query if inner else {})}
     path = list(link.path)
     if "cafes" in path[:3] and path[-2:-1] == ["articles"]:
@@ -188,6 +225,16 @@ def read_cafe(link: Link) -> str | None:
     if len(path) == 1 and "articleid" in query:
         path.append(query["articleid"])
     return join_cafe(path, query)
+
+
+def decode_layers(text: str) -> str:
+    """Text without its percent signs: browsers show addresses within addresses escaped more than once."""
+    for _ in range(MOST_LAYERS):
+        decoded = unquote(text)
+        if decoded == text:
+            break
+        text = decoded
+    return text
 
 
 def join_cafe(path: Sequence[str], query: Mapping[str, str]) -> str | None:
@@ -236,11 +283,20 @@ def read_business(link: Link) -> str | None:
 
 
 def read_map(link: Link) -> str | None:
-    """`.../place/{id}` of a map host, wherever in the path."""
+    """`.../place/{id}` of a map host, wherever in the path, or what older addresses of the map have in their query."""
     for before, after in zip(link.path, link.path[1:], strict=False):
         if before == "place" and (found := PLACE_ID.fullmatch(after)):
             return f"place/{found[1]}"
-    return None
+    found = PLACE_ID.fullmatch(read_pin(link))
+    return f"place/{found[1]}" if found else None
+
+
+def read_pin(link: Link) -> str:
+    """The number in `?pinId=...&pinType=site` and `siteview.nhn?code=...`; empty without one."""
+    if link.path and PAGE_FILE.sub("", link.path[-1]) == "siteview":
+        return link.query.get("code", "")
+    is_place = link.query.get("pintype", "").lower() in PLACE_PINS
+    return link.query.get("pinid", "") if is_place else ""
 
 
 READERS: Mapping[str, tuple[RankType, Callable[[Link], str | None]]] = {
@@ -250,5 +306,6 @@ READERS: Mapping[str, tuple[RankType, Callable[[Link], str | None]]] = {
     "m.cafe.naver.com": (RankType.CAFE, read_cafe),
     "place.naver.com": (RankType.PLACE, read_business),
     "map.naver.com": (RankType.PLACE, read_map),
+    "place.map.naver.com": (RankType.PLACE, read_map),
     "m.map.naver.com": (RankType.PLACE, read_map),
 }

@@ -32,8 +32,8 @@ def read_page(body: bytes, rank_type: RankType, expected: Surface | None = None)
         expected: Which page was asked for; any, if None.
 
     Raises:
-        PermanentError: It is no such page, or one that cannot be read. Kinds: `blocked`, `login_wall`, `not_rendered`,
-            `truncated`, `wrong_page`, `changed_structure`.
+        PermanentError: It is no such page, or one that cannot be read. Kinds: `blocked`, `login_wall`, `adult_notice`,
+            `gateway_error`, `not_rendered`, `truncated`, `wrong_page`, `changed_structure`.
     """
     if not body.strip():
         raise truncated(expected or "search", "anything: it is empty")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborNode
 
-from platform_assets.ranks.identity import identify_link, identify_owner
+from platform_assets.ranks.identity import identify_link, identify_owner, unwrap_url
 from platform_assets.ranks.pages.document import read_text
 from platform_assets.ranks.result_page import RankType, ResultItem
 
@@ -179,7 +179,7 @@ def is_aside(link: LexborNode, card: LexborNode) -> bool:
 
 def identify_page(url: str) -> str | None:
     """A page of another site, by its URL; None for fronts of sites, people and buttons."""
-    identity = strip_url(url)
+    identity = strip_url(unwrap_url(url))
     split = urlsplit(identity)
     if not identity or split.hostname in FURNITURE or not (split.path or split.query):
         return None

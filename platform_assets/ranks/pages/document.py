@@ -42,6 +42,11 @@ class Document:
         node = self.tree.css_first(f'meta[property="{name}"]')
         return node.attrs.sget("content") if node is not None else ""
 
+    def read_title(self) -> str:
+        """What the page is called; empty without a title."""
+        node = self.tree.css_first("title")
+        return SPACES.sub(" ", node.text()).strip() if node is not None else ""
+
     def show(self) -> str:
         """What a person would read, without scripts and styles."""
         seen = self.tree.clone()

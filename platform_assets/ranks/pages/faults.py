@@ -23,6 +23,25 @@ def login_wall() -> PermanentError:
     )
 
 
+def gateway_error(sign: str) -> PermanentError:
+    """What a gateway of the site says when nothing behind it answers, whatever the status was."""
+    return PermanentError(
+        f"looked for search results, found a page that says {sign!r}: a gateway of the site has an error of its own. "
+        "It passes by itself",
+        kind="gateway_error",
+    )
+
+
+def adult_notice(sign: str) -> PermanentError:
+    """The site shows nothing for this keyword before the visitor has proved an age."""
+    return PermanentError(
+        f"looked for search results, found a page that says {sign!r}: Naver shows the results of this keyword to "
+        "people only who have signed in and proved their age. Trying again does not help: pause the tracking or choose "
+        "another keyword",
+        kind="adult_notice",
+    )
+
+
 def not_rendered(where: str, lacking: str) -> PermanentError:
     """The frame of a page without its content."""
     return PermanentError(

@@ -13,7 +13,7 @@ from platform_assets.ranks.pages.cards import CARD, Cards, leads_nowhere, read_p
 from platform_assets.ranks.pages.document import Document, says_no_result
 from platform_assets.ranks.pages.faults import changed_structure, not_rendered
 from platform_assets.ranks.pages.places import list_entries, read_place_items
-from platform_assets.ranks.pages.surfaces import find_block
+from platform_assets.ranks.pages.surfaces import find_notice
 from platform_assets.ranks.result_page import RankType, ResultPage, Surface
 
 PLACE_BLOCKS = "#place-main-section-root, #loc-main-section-root"
@@ -54,7 +54,7 @@ def check_filled(document: Document, root: LexborNode, surface: Surface) -> None
     if says_no_result(root):
         return
     if root.css_first('a[href^="http"]') is None:
-        raise find_block(document) or not_rendered(surface, "results")
+        raise find_notice(document) or not_rendered(surface, "results")
     cards = Cards(root)
     for card in root.css(f"[data-template-id={CARD}]"):
         if not cards.is_bought(card) and leads_nowhere(card):

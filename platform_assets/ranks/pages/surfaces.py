@@ -8,12 +8,15 @@ import re
 from collections.abc import Sequence
 
 from platform_assets.core.errors import PermanentError
+from platform_assets.ranks.identity import identify_link
 from platform_assets.ranks.pages.apollo import State
 from platform_assets.ranks.pages.cards import CARD
 from platform_assets.ranks.pages.document import Document
 from platform_assets.ranks.pages.faults import (
+    adult_notice,
     blocked,
     changed_structure,
+    gateway_error,
     login_wall,
     not_rendered,
     truncated,
@@ -51,6 +54,23 @@ BLOCK_SIGNS = (
     "unusual traffic",
 )
 """What Naver writes to visitors that it refuses, as public crawlers quote it."""
+ADULT_SIGNS = (
+    "연령 확인이 필요",
+    "연령확인이 필요",
+    "성인 인증이 필요",
+    "성인인증이 필요",
+    "청소년에게 노출하기",
+    "청소년 유해",
+    "19세 미만",
+)
+"""What Naver writes where results are shown to adults only; pages with results may say it, too."""
+GATEWAY_SIGN = re.compile(
+    r"\b50[0234]\b.{0,30}?(?:bad gateway|gateway time-?out|service (?:temporarily )?unavailable|server error)",
+    re.IGNORECASE,
+)
+"""Titles and headings of the error pages that gateways write themselves: "502 Bad Gateway"."""
+NOTICE_LENGTH = 1_000
+"""Characters at the beginning of what a page shows, in which a gateway says what is wrong."""
 LOGIN_PAGE = "nid.naver.com/nidlogin"
 LOOKED_FOR = "the search form (`ssc`) or the state of a page of places"
 
@@ -78,7 +98,7 @@ def check_search(document: Document, ssc: str) -> Surface:
     if document.tree.css_first(CONTAINERS) is not None:
         return surface
     lacking = changed_structure if document.tree.css_first(LINKS) else not_rendered
-    raise find_block(document) or lacking(surface, CONTAINERS)
+    raise find_notice(document) or lacking(surface, CONTAINERS)
 
 
 def is_place_page(document: Document, states: Sequence[State]) -> bool:
@@ -102,14 +122,16 @@ def check_places(document: Document, states: Sequence[State]) -> Surface:
         raise truncated(Surface.PLACE_LIST, "its state or its end")
     if document.tree.css_first(PLACE_ITEMS) is not None:
         return Surface.PLACE_LIST
-    raise find_block(document) or not_rendered(Surface.PLACE_LIST, "places")
+    raise find_notice(document) or not_rendered(Surface.PLACE_LIST, "places")
 
 
 def name_other(document: Document) -> PermanentError:
     """The error for a page that is neither."""
     if document.tree.css_first(f"[data-template-id={CARD}]") is not None:
         return truncated("search", LOOKED_FOR)
-    if (error := find_block(document)) is not None:
+    if (found := identify_link(document.read_meta("og:url"))) is not None:
+        return wrong_page(f"the page of one {found[0]} ({found[1]})", "a page of results")
+    if (error := find_notice(document)) is not None:
         return error
     if not document.is_complete and "<html" in document.text[:4_096].lower():
         return truncated("unknown", LOOKED_FOR)
@@ -118,8 +140,12 @@ def name_other(document: Document) -> PermanentError:
     return changed_structure("unknown", LOOKED_FOR)
 
 
-def find_block(document: Document) -> PermanentError | None:
-    """The error for a page that refuses the visitor; None if it does not say so."""
+def find_notice(document: Document) -> PermanentError | None:
+    """The error for a page that says why it has no results; None if it does not say so."""
     shown = document.show()
-    sign = next((sign for sign in BLOCK_SIGNS if sign in shown), None)
-    return blocked(sign) if sign else None
+    if sign := next((sign for sign in BLOCK_SIGNS if sign in shown), None):
+        return blocked(sign)
+    if found := GATEWAY_SIGN.search(f"{document.read_title()} {shown}"[:NOTICE_LENGTH]):
+        return gateway_error(found[0])
+    sign = next((sign for sign in ADULT_SIGNS if sign in shown), None)
+    return adult_notice(sign) if sign else None

@@ -14,7 +14,7 @@ from platform_assets.ranks.pages.cards import (
 )
 from platform_assets.ranks.pages.document import Document, read_text, says_no_result
 from platform_assets.ranks.pages.faults import changed_structure, not_rendered
-from platform_assets.ranks.pages.surfaces import find_block
+from platform_assets.ranks.pages.surfaces import find_notice
 from platform_assets.ranks.result_page import RankType, ResultPage, Surface
 
 CONTAINER = "#main_pack"
@@ -43,7 +43,7 @@ def read_cards(document: Document, rank_type: RankType, surface: Surface) -> Res
         if says_no_result(root):
             return ResultPage(surface, rank_type, ())
         if root.css_first('a[href^="http"]') is None:
-            raise find_block(document) or not_rendered(surface, "cards")
+            raise find_notice(document) or not_rendered(surface, "cards")
         raise changed_structure(surface, "cards of results")
     ranking = Ranking()
     for card in shown:

@@ -118,6 +118,24 @@ def test_a_block_page_is_no_page_and_is_asked_for_again():
     assert bench.naver.asked == {"keyword 1": 2}
 
 
+def test_the_error_page_of_a_gateway_with_status_200_is_asked_for_again():
+    bench = Bench([make_tracking(1)])
+    bench.naver.faults["keyword 1"] = [b"<html><body><h1>502 Bad Gateway</h1></body></html>"]
+    crawl = bench.crawl()
+    assert crawl.report.complete
+    assert bench.naver.asked == {"keyword 1": 2}
+
+
+def test_results_for_adults_only_fail_their_page_at_once_and_are_not_kept():
+    bench = Bench([make_tracking(1), make_tracking(2)])
+    notice = "<html><body>이 검색어는 연령 확인이 필요합니다</body></html>"
+    bench.naver.bodies["keyword 1"] = notice.encode()
+    crawl = bench.crawl()
+    assert [failure.kind for failure in crawl.report.failures] == ["adult_notice"]
+    assert bench.naver.asked == {"keyword 1": 1, "keyword 2": 1}
+    assert len(list_page_ids(bench.objects, TODAY)) == 1
+
+
 def test_a_page_that_nobody_understands_is_kept():
     bench = Bench([make_tracking(1)])
     bench.naver.bodies["keyword 1"] = b'{"entries": []}'

@@ -73,6 +73,94 @@ def test_all_forms_of_a_cafe_post_that_say_the_name_agree(
     assert identify_link(forms[0]) == (RankType.CAFE, canonical)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cafe.naver.com/somecafe?iframe_url_utf8=%2FArticleRead.nhn%253Fclubid%3D10000001%2526articleid%3D793%2526menuid%3D1",
+        "https://cafe.naver.com/somecafe?iframe_url_utf8=%2FArticleRead.nhn%253Fclubid%253D10000001%2526page%253D1%2526articleid%253D793%2526referrerAllArticles%253Dtrue",
+        "https://cafe.naver.com/somecafe.cafe?iframe_url=/ArticleRead.nhn%253Farticleid=793%2526clubid=10000001",
+    ],
+)
+def test_a_cafe_address_that_a_browser_escaped_twice_is_the_post(url: str):
+    assert target(RankType.CAFE, url) == "cafe.naver.com/somecafe/793"
+    assert identify_link(url) == (RankType.CAFE, "cafe.naver.com/somecafe/793")
+
+
+@given(NAMES, NUMBERS, st.integers(1, 4))
+def test_an_inner_address_is_read_however_often_it_was_escaped(name: str, number: int, times: int):
+    framed = f"/ArticleRead.nhn?clubid=12&articleid={number}"
+    for _ in range(times):
+        framed = quote(framed, safe="")
+    url = f"https://cafe.naver.com/c{name}?iframe_url_utf8={framed}"
+    assert target(RankType.CAFE, url) == f"cafe.naver.com/c{name}/{number}"
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://place.map.naver.com/place/11556053", "place/11556053"),
+        ("https://place.map.naver.com/place/11556053/home", "place/11556053"),
+        ("http://map.naver.com/?pinId=11556053&pinType=site&dlevel=12&enc=b64", "place/11556053"),
+        ("https://m.map.naver.com/?lat=37.5&app=Y&pinId=11556053", "place/11556053"),
+        ("https://map.naver.com/p/entry/place/18100001?pinId=11556053", "place/18100001"),
+        ("https://map.naver.com/local/siteview.nhn?code=11556053", "place/11556053"),
+        ("https://m.map.naver.com/siteview.naver?code=11556053&ret=x", "place/11556053"),
+    ],
+)
+def test_older_addresses_of_the_map_are_the_place(url: str, place: str):
+    assert target(RankType.PLACE, url) == place
+
+
+def wrap(url: str, times: int = 1) -> str:
+    for at in range(times):
+        quoted = quote(url, safe="")
+        url = (
+            f"https://search.naver.com/p/crd/rd?m=1&px=5&q=%EA%B0%80&a=blg&u={quoted}"
+            if at % 2
+            else f"https://link.naver.com/bridge?url={quoted}&dst=naversearchapp%3A%2F%2Fweb"
+        )
+    return url
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_redirect_of_naver_is_what_it_leads_to(times: int):
+    for rank_type, url, identity in [
+        (RankType.BLOG, "https://blog.naver.com/name/223", "blog.naver.com/name/223"),
+        (RankType.CAFE, "https://m.cafe.naver.com/name/5?art=x", "cafe.naver.com/name/5"),
+        (RankType.PLACE, "https://map.naver.com/?pinId=11556053", "place/11556053"),
+    ]:
+        assert target(rank_type, wrap(url, times)) == identity
+        assert identify_link(wrap(url, times)) == (rank_type, identity)
+
+
+def test_a_redirect_around_a_redirect_is_unwrapped_a_bounded_number_of_times():
+    endless = "https://link.naver.com/bridge?url="
+    for text in (wrap("https://blog.naver.com/name/223", 8), endless * 50, endless):
+        with pytest.raises(PermanentError) as refused:
+            target(RankType.BLOG, text)
+        assert refused.value.kind == "bad_target"
+
+
+def test_a_redirect_to_an_advertisement_stays_one():
+    assert identify_link(wrap("https://ader.naver.com/v1/blog.naver.com/name/223")) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("https://in.naver.com/name/contents/internal/946448332491040", "URL of the blog post"),
+        ("https://map.naver.com/?pinId=123456&pinType=bus", "open the place"),
+        ("https://map.naver.com/p/search/%EA%B9%80%EB%B0%A5", "the URL with /place/ID"),
+        (wrap("https://naver.me/xAbC12"), "open it, give the long URL"),
+    ],
+)
+def test_an_address_without_one_meaning_is_refused_with_what_to_give_instead(url: str, advice: str):
+    for rank_type in RankType:
+        with pytest.raises(PermanentError, match=advice) as refused:
+            target(rank_type, url)
+        assert refused.value.kind == "bad_target"
+
+
 @given(NUMBERS, NUMBERS, STARTS)
 def test_a_cafe_post_by_number_is_one_result_and_no_target(cafe: int, number: int, start: str):
     canonical = f"cafe.naver.com/~{cafe}/{number}"

@@ -41,6 +41,21 @@ def make_notice(text: str) -> bytes:
     return f"<html><head>{HEALTHY_NOISE}</head><body><h1>{text}</h1></body></html>".encode()
 
 
+BARE_GATEWAY = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
+    b"<hr><center>nginx</center>\r\n</body>\r\n</html>"
+)
+
+
+def make_post() -> bytes:
+    """A blog post as it is saved: its head has a link to the login, its text says anything."""
+    return (
+        f'<html><head>{HEALTHY_NOISE}<meta property="og:url" content="https://blog.naver.com/name/223">'
+        '</head><body><a href="https://nid.naver.com/nidlogin.login">로그인</a>'
+        "<p>비정상적인 접근 502 Bad Gateway 연령 확인이 필요</p></body></html>"
+    ).encode()
+
+
 def make_detail() -> bytes:
     meta = '<meta property="og:url" content="https://m.place.naver.com/restaurant/5001/home">'
     return make_place_page(meta, "<script>window.__APOLLO_STATE__ = {}</script>")
@@ -91,6 +106,18 @@ def test_a_page_that_cannot_show_the_type_is_refused(surface: Surface, rank_type
         (make_place_page("<p>과도한 접근 요청</p>"), "blocked", "과도한 접근 요청"),
         (make_search("tab.blog.all", "<p>비정상적인 접근</p>"), "blocked", "비정상적인 접근"),
         (make_notice("네이버 카페"), "login_wall", "asks for a login"),
+        (make_notice("502 Bad Gateway"), "gateway_error", "502 Bad Gateway"),
+        (make_notice("504 Gateway Time-out"), "gateway_error", "passes by itself"),
+        (BARE_GATEWAY, "gateway_error", "502 Bad Gateway"),
+        (make_place_page("<h1>502 Bad Gateway</h1>"), "gateway_error", "502 Bad Gateway"),
+        (make_notice("이 검색어는 연령 확인이 필요합니다"), "adult_notice", "pause the tracking"),
+        (
+            make_search("tab.blog.all", "<p>청소년에게 노출하기 부적합한 검색결과를 제외</p>"),
+            "adult_notice",
+            "청소년에게 노출하기",
+        ),
+        (make_notice("비정상적인 접근: 연령 확인이 필요합니다"), "blocked", "비정상적인 접근"),
+        (make_post(), "wrong_page", "the page of one blog (blog.naver.com/name/223)"),
         (make_place_page("<span>로딩중</span>"), "not_rendered", "found only its frame"),
         (make_search("tab.nx.all", ""), "not_rendered", "integrated"),
         (make_search("tab.nx.all", "", '<div id="other">'), "not_rendered", "#main_pack"),
@@ -121,6 +148,17 @@ def test_what_is_no_page_of_results_is_named(body: bytes, kind: str, said: str):
     error = refuse(body, RankType.BLOG)
     assert error.kind == kind
     assert said in error.message
+
+
+@pytest.mark.parametrize(
+    "notice", ["502 Bad Gateway", "청소년에게 노출하기 부적합한 검색결과를 제외"]
+)
+def test_a_page_with_results_is_read_whatever_it_says_beside_them(notice: str):
+    for body in (
+        make_blog_tab(f"<p>{notice}</p>", card(POST)),
+        make_integrated(f"<p>{notice}</p>", block(card(POST))),
+    ):
+        assert len(read_page(body, RankType.BLOG).items) == 1
 
 
 def test_a_page_from_before_ssc_is_known_by_where():

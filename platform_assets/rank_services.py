@@ -120,7 +120,7 @@ class RankServices:
         open_log(self.settings.log_path)
         wanted = TrackingFilter(status=TrackingStatus.ACTIVE, ids=ids or None)
         trackings = await asyncio.to_thread(self.trackings.list, wanted)
-        pages = list_pages(trackings, self.source, self.view)
+        pages = list_pages(trackings, self.source, self.view, self.settings.rank_location)
         async with self.open_source() as source:
             crawler = Crawler(
                 source=source,
@@ -158,6 +158,7 @@ class RankServices:
             policy=RunPolicy(concurrency=READERS, lease_seconds=self.settings.unit_lease_seconds),
             source=self.source,
             view=self.view,
+            location=self.settings.rank_location,
             on_progress=on_progress,
         )
         result = await read_day(reader, day, trackings, _name_group(ids))

@@ -4,6 +4,7 @@ Each field is the variable `SLUICE_<FIELD>`; docs/settings.md lists them. Names 
 (`DAGSTER_HOME`) do not belong here.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,6 +16,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_assets.core.errors import RefusedError
+
+KOREA = ((124.0, 132.0), (33.0, 39.5))
+"""Longitudes and latitudes: two numbers that were given in the wrong order are outside."""
 
 
 class Gear(StrEnum):
@@ -201,6 +205,10 @@ class Settings(BaseSettings):
         default="tab",
         description="Where blogs and cafes are looked for: in their tab, or among those of the integrated page.",
     )
+    rank_location: str = Field(
+        default="",
+        description="Where lists of places are looked at from, as `longitude,latitude` in Korea; empty: Naver decides.",
+    )
     rank_schedule: bool = Field(
         default=False, description="Whether the daily schedule of ranks runs by itself."
     )
@@ -306,6 +314,23 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("rank_location")
+    @classmethod
+    def _inside_korea(cls, location: str) -> str:
+        parts = [part.strip() for part in location.split(",")] if location.strip() else []
+        try:
+            numbers = [float(part) for part in parts]
+        except ValueError:
+            numbers = [math.nan]
+        inside = [
+            low <= number <= high for number, (low, high) in zip(numbers, KOREA, strict=False)
+        ]
+        if parts and (len(parts) != len(KOREA) or not all(inside)):
+            raise ValueError(
+                "write longitude and latitude of a place in Korea, such as 127.0276,37.4979 (longitude first)"
+            )
+        return ",".join(parts)
 
     @property
     def state_database_url(self) -> str:

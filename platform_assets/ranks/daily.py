@@ -71,6 +71,7 @@ class DayReader:
         policy: Bounds and retries.
         source: What fetches pages now: which one is looked for first.
         view: In which results ranks are looked for now.
+        location: Where lists of places are looked at from now; see `build_page`.
         on_progress: See `run_units`.
     """
 
@@ -81,6 +82,7 @@ class DayReader:
     policy: RunPolicy
     source: RankSource
     view: RankView
+    location: str = ""
     on_progress: OnProgress | None = None
 
 
@@ -231,7 +233,9 @@ def _prepare(
 def _find_page(
     reader: DayReader, tracking: Tracking, stored: set[str], failed: Mapping[str, FailedUnit]
 ) -> _Wanted:
-    candidates = list_candidates(tracking.rank_type, tracking.keyword, reader.source, reader.view)
+    candidates = list_candidates(
+        tracking.rank_type, tracking.keyword, reader.source, reader.view, reader.location
+    )
     for page in candidates:
         if page.page_id in stored:
             return _Wanted(tracking, page.page_id, page.surface)

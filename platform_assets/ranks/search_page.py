@@ -113,29 +113,52 @@ def choose_surface(rank_type: RankType, source: RankSource, view: RankView) -> S
     return Surface.INTEGRATED if view is RankView.INTEGRATED else _TABS[rank_type]
 
 
-def build_page(rank_type: RankType, keyword: str, surface: Surface) -> SearchPage:
-    """The page of a keyword on a surface."""
+def build_page(
+    rank_type: RankType, keyword: str, surface: Surface, location: str = ""
+) -> SearchPage:
+    """The page of a keyword on a surface.
+
+    Args:
+        rank_type: What is looked for.
+        keyword: What is searched for.
+        surface: Where.
+        location: Where the list of places is looked at from, as `longitude,latitude`; empty: Naver decides.
+    """
     by_type = rank_type if surface is Surface.OPENAPI else None
     host, path = _PATHS[surface, by_type]
-    return SearchPage(surface, keyword, host, path + quote(keyword, safe=""))
+    stands = _locate(location) if location and surface is Surface.PLACE_LIST else ""
+    return SearchPage(surface, keyword, host, path + quote(keyword, safe="") + stands)
+
+
+def _locate(location: str) -> str:
+    """The middle of the map and the visitor. SOURCE: addresses of the map's frame in public crawlers."""
+    x, _, y = location.partition(",")
+    return f"&x={x}&y={y}&clientX={x}&clientY={y}"
 
 
 def list_candidates(
-    rank_type: RankType, keyword: str, source: RankSource, view: RankView
+    rank_type: RankType, keyword: str, source: RankSource, view: RankView, location: str = ""
 ) -> list[SearchPage]:
     """Pages that hold the answer, best first: the one that is asked for now, then what other settings asked for."""
     wanted = choose_surface(rank_type, source, view)
     others = [choose_surface(rank_type, each, way) for each in RankSource for way in RankView]
     surfaces = dict.fromkeys([wanted, *others])
-    return [build_page(rank_type, keyword, surface) for surface in surfaces]
+    pages = [
+        build_page(rank_type, keyword, surface, place)
+        for surface in surfaces
+        for place in (location, "")
+    ]
+    return list(dict.fromkeys(pages))
 
 
 def list_pages(
-    trackings: Iterable[Tracking], source: RankSource, view: RankView
+    trackings: Iterable[Tracking], source: RankSource, view: RankView, location: str = ""
 ) -> list[SearchPage]:
     """The pages of trackings, each once, in the order of the trackings."""
     pages = (
-        build_page(each.rank_type, each.keyword, choose_surface(each.rank_type, source, view))
+        build_page(
+            each.rank_type, each.keyword, choose_surface(each.rank_type, source, view), location
+        )
         for each in trackings
     )
     return list({page.page_id: page for page in pages}.values())

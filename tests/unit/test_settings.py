@@ -261,6 +261,23 @@ def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch):
     assert load_settings() == Settings()
 
 
+@pytest.mark.parametrize("location", ["127.0276,37.4979", " 127.0276 , 37.4979 "])
+def test_a_location_is_longitude_and_latitude_in_korea(
+    monkeypatch: pytest.MonkeyPatch, location: str
+):
+    set_all(monkeypatch, rank_location=location)
+    assert load_settings().rank_location == "127.0276,37.4979"
+
+
+@pytest.mark.parametrize("location", ["37.4979,127.0276", "127", "127,37,1", "강남역", "nan,nan"])
+def test_a_location_that_is_none_in_korea_is_refused(
+    monkeypatch: pytest.MonkeyPatch, location: str
+):
+    set_all(monkeypatch, rank_location=location)
+    with pytest.raises(RefusedError, match=r"SLUICE_RANK_LOCATION: .*longitude first"):
+        load_settings()
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         load_settings().retention_days = 1  # pyright: ignore[reportAttributeAccessIssue]

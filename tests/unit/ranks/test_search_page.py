@@ -69,3 +69,21 @@ def test_pages_of_other_settings_are_candidates_after_the_present_one():
         Surface.BLOG_TAB,
         Surface.INTEGRATED,
     ]
+
+
+def test_a_list_of_places_is_looked_at_from_the_location_and_nothing_else_is():
+    place = build_page(RankType.PLACE, "카페", Surface.PLACE_LIST, "127.0276,37.4979")
+    assert place.path.endswith("&x=127.0276&y=37.4979&clientX=127.0276&clientY=37.4979")
+    assert place.page_id != build_page(RankType.PLACE, "카페", Surface.PLACE_LIST).page_id
+    blog = build_page(RankType.BLOG, "카페", Surface.BLOG_TAB, "127.0276,37.4979")
+    assert blog == build_page(RankType.BLOG, "카페", Surface.BLOG_TAB)
+
+
+def test_a_day_that_was_fetched_without_a_location_is_read_with_one():
+    pages = list_candidates(
+        RankType.PLACE, "카페", RankSource.HTTP, RankView.TAB, "127.0276,37.4979"
+    )
+    assert pages == [
+        build_page(RankType.PLACE, "카페", Surface.PLACE_LIST, "127.0276,37.4979"),
+        build_page(RankType.PLACE, "카페", Surface.PLACE_LIST),
+    ]

@@ -9,7 +9,7 @@ import dagster as dg
 
 from platform_assets.games import assets as games_assets
 from platform_assets.games import jobs as games_jobs
-from platform_assets.partitions import tenant_months
+from platform_assets.partitions import days_from, tenant_months
 from platform_assets.products import assets as products_assets
 from platform_assets.products import jobs as products_jobs
 from platform_assets.ranks import assets as ranks_assets
@@ -47,7 +47,7 @@ def build_definitions(
             *tenants_assets.build_assets(tenant_months(settings.tenants_first_month)),
             *tags_assets.ASSETS,
             *products_assets.ASSETS,
-            *ranks_assets.ASSETS,
+            *ranks_assets.build_assets(days_from(settings.ranks_first_day)),
         ],
         jobs=[
             *games_jobs.JOBS,

@@ -11,8 +11,14 @@ from platform_assets.core.days import day_of
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.months import TIMEZONE
 
-DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone=TIMEZONE, end_offset=1)
-"""Days up to and including today: what is collected today belongs to today."""
+
+def days_from(first_day: str) -> dg.DailyPartitionsDefinition:
+    """Days from `first_day` up to and including today: what is collected today belongs to today."""
+    return dg.DailyPartitionsDefinition(start_date=first_day, timezone=TIMEZONE, end_offset=1)
+
+
+DAYS = days_from("2026-01-01")
+"""The days of pipelines that have no first day of their own."""
 
 
 def today(now: datetime) -> str:
@@ -20,7 +26,9 @@ def today(now: datetime) -> str:
     return day_of(now)
 
 
-def read_day(context: dg.AssetExecutionContext, now: datetime) -> str:
+def read_day(
+    context: dg.AssetExecutionContext, now: datetime, days: dg.DailyPartitionsDefinition = DAYS
+) -> str:
     """The day that a run is for: its partition key, or today when it was started without one.
 
     Raises:
@@ -29,9 +37,9 @@ def read_day(context: dg.AssetExecutionContext, now: datetime) -> str:
     if not context.has_partition_key:
         return today(now)
     key = context.partition_key
-    if not DAYS.has_partition_key(key):
+    if not days.has_partition_key(key):
         raise PermanentError(
-            f"partition {key!r} is no day between {DAYS.start.date()} and {today(now)}; days are written YYYY-MM-DD",
+            f"partition {key!r} is no day between {days.start.date()} and {today(now)}; days are written YYYY-MM-DD",
             kind="bad_partition",
         )
     return key

@@ -212,6 +212,11 @@ class Settings(BaseSettings):
     rank_schedule: bool = Field(
         default=False, description="Whether the daily schedule of ranks runs by itself."
     )
+    ranks_first_day: str = Field(
+        default="2026-01-01",
+        pattern="^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        description="First day (`YYYY-MM-DD`) of ranks: days before it are not shown as missing.",
+    )
     rank_pages_days: Annotated[int, Field(gt=0)] = Field(
         default=90, description="Days that stored pages of results are kept, to be read again."
     )

@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 WIDTH = 720
 HEIGHT = 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 34, 34
+_LABEL = 70
+"""Width of "session 999" and its distance from the line: nearer to the edge it stands left of its line."""
 _INK, _GRID, _LINE, _GONE = "#3c4043", "#e0e3e7", "#1a73e8", "#b0b4ba"
 
 
@@ -85,7 +87,9 @@ def _draw_body(points: Sequence[Point]) -> Iterator[str]:
         if after.session != before.session:
             x = scale.x(after.day)
             yield f'<path d="M{x} {_TOP}V{HEIGHT - _BOTTOM}" stroke="{_GONE}" stroke-dasharray="3 3"/>'
-            yield _text(x + 3, _TOP + 8, f"session {after.session}", "start", color=_GONE)
+            left = x + _LABEL > WIDTH - _RIGHT
+            place, anchor = (x - 3, "end") if left else (x + 3, "start")
+            yield _text(place, _TOP + 8, f"session {after.session}", anchor, color=_GONE)
 
 
 def _draw_grid(scale: _Scale, first: str, last: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import Progress
 from platform_assets.glue import (
+    NAMED_FAILURES,
     Background,
     fail_incomplete,
     name_some,
@@ -66,30 +67,50 @@ def read_trackings(context: dg.AssetExecutionContext) -> list[int]:
     return [int(part) for part in parts]
 
 
-def list_days(context: dg.AssetExecutionContext, services: Services) -> list[str]:
-    """The days of a run of the assets: one, a range, or today where no partition was given.
+def list_days(
+    context: dg.AssetExecutionContext, services: Services, days: dg.DailyPartitionsDefinition
+) -> list[str]:
+    """The days of a run of the assets: one, a range, or today where no partition was given. Today is the first.
+
+    Args:
+        context: Of the step.
+        services: Whose clock says what today is.
+        days: All days that there are.
 
     Raises:
         PermanentError: kinds `bad_partition`, `bad_day`: nothing was done.
     """
+    today = services.ranks.today
     if context.has_partition_key_range:
-        days = list(context.partition_keys)
+        wanted = list(context.partition_keys)
     else:
-        days = [read_day(context, services.clock.now())]
-    return [check_day(day, services.ranks.today) for day in days]
+        wanted = [read_day(context, services.clock.now(), days)]
+    return sorted((check_day(day, today) for day in wanted), key=lambda day: (day != today, day))
 
 
 def fetch_pages(
     context: dg.AssetExecutionContext, services: Services, days: Sequence[str], ids: Sequence[int]
 ) -> Crawl:
-    """Fetches today's pages and tells of them; what is missing fails the check.
+    """Fetches today's pages and tells of them; what is missing fails the check. Past days are left out.
+
+    Args:
+        context: Of the step.
+        services: What fetches.
+        days: Of the run, from `list_days`.
+        ids: Of these trackings only; of all if empty.
 
     Raises:
-        PermanentError: kind `past_day`: another day than today is asked for; nothing was done.
+        PermanentError: kind `past_day`: today is not among the days; nothing was done.
         PlatformError: Nothing can be fetched.
     """
-    for day in days:
-        check_today(day, services.ranks.today)
+    today, *past = days
+    check_today(today, services.ranks.today)
+    if past:
+        context.log.warning(
+            "only pages of %s can be fetched; of %d earlier days there is what was stored then",
+            today,
+            len(past),
+        )
     crawls: list[Crawl] = []
     with told_progress(context.log, "rank pages") as tell:
         for told in Background(partial(_crawl, services, services.ranks.today, ids)).follow():
@@ -129,13 +150,20 @@ def read_days(
         )
 
 
-def fail_missing_pages(crawl: Crawl) -> None:
+def fail_missing_pages(crawl: Crawl, days: Sequence[str]) -> None:
     """Fails a run that was about pages only and has not all of them.
 
     Raises:
-        dg.Failure: With the pages that are missing.
+        dg.Failure: With the pages that are missing, or the days whose pages cannot be fetched any more.
     """
     fail_incomplete(crawl.report, f"pages of {crawl.day}")
+    past = [day for day in days if day != crawl.day]
+    if past:
+        raise dg.Failure(
+            description=f"{crawl.day} is complete. Pages of {len(past)} earlier days cannot be fetched any more; what "
+            f"is stored of them stays: {', '.join(past[:NAMED_FAILURES])}",
+            allow_retries=False,
+        )
 
 
 async def _crawl(

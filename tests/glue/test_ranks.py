@@ -230,6 +230,48 @@ def test_pages_of_a_past_day_are_refused_with_the_way_out(rig: Rig):
     assert not rig.naver.asked
 
 
+def span(first: str, last: str) -> dict[str, str]:
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
+def test_a_range_with_past_days_does_today_reads_stored_days_and_names_the_rest(rig: Rig):
+    rig.register(1)
+    assert rig.run_day(DAY).is_success
+    rig.clock.advance(2 * DAY_SECONDS)
+    missing, now = today(BEGINNING + timedelta(days=1)), today(rig.clock.now())
+    run = rig.run("daily_ranks", **span(DAY, now))
+    assert not run.is_success
+    assert rig.naver.asked == {"keyword 1": 2}
+    assert rig.ranks(now) == {1: 3}
+    assert sorted(rig.told(run, DAILY)) == [DAY, now]
+    assert list(rig.told(run, PAGES)) == [now]
+    assert f"no page of {missing} is stored" in rig.failure(run)
+    assert now not in rig.failure(run)
+
+
+def test_a_range_whose_past_days_are_all_stored_succeeds(rig: Rig):
+    rig.register(1)
+    assert rig.run_day(DAY).is_success
+    rig.clock.advance(DAY_SECONDS)
+    now = today(rig.clock.now())
+    run = rig.run("daily_ranks", **span(DAY, now))
+    assert run.is_success
+    assert sorted(rig.told(run, DAILY)) == [DAY, now]
+    assert rig.naver.asked == {"keyword 1": 2}
+
+
+def test_days_of_ranks_begin_where_the_setting_says(tmp_path: Path):
+    settings = Settings(home=tmp_path, ranks_first_day="2026-11-20")
+    graph = build_definitions(settings).resolve_asset_graph()
+    for key in (PAGES, DAILY):
+        days = graph.get(key).partitions_def
+        assert days is not None
+        assert days.get_first_partition_key() == "2026-11-20"
+
+
 def test_a_future_day_is_refused(rig: Rig):
     rig.register(1)
     tomorrow = today(BEGINNING + timedelta(days=1))

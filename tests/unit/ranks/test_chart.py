@@ -112,6 +112,22 @@ def test_days_that_were_never_exposed_have_no_line():
     assert len(find_places(picture)) == 2
 
 
+def find_mark(drawn: Sequence[Point]) -> tuple[float, str]:
+    (mark,) = (
+        text for text in draw(drawn).iter(f"{SVG}text") if (text.text or "").startswith("session")
+    )
+    return float(mark.attrib["x"]), mark.attrib["text-anchor"]
+
+
+def test_the_mark_of_a_session_that_begins_at_the_end_is_not_cut():
+    days = [1] * 40
+    x, anchor = find_mark([*points(*days)[:-1], *points(*days, session=12)[-1:]])
+    assert anchor == "end"
+    assert x <= WIDTH
+    early = [*points(*days)[:1], *points(*days, session=2)[1:]]
+    assert find_mark(early)[1] == "start"
+
+
 def test_a_new_session_is_marked_where_it_begins():
     before, after = points(1, 2)[:1], points(1, 2, session=2)[1:]
     texts = read_texts(draw([*before, *after]))

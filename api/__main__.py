@@ -16,6 +16,7 @@ import uvicorn
 from api.app import assemble_routes, build_app, describe_api
 from api.auth import Role, mint_token
 from platform_assets.core.errors import PlatformError, RefusedError
+from platform_assets.core.signals import restore_signals
 from platform_assets.services import Services
 from platform_assets.settings import load_settings
 from resources.logs import open_log
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     token.add_argument("name", help="whose it is; stands in the audit trail")
     token.add_argument("role", choices=list(Role))
     asked = parser.parse_args(arguments)
+    restore_signals()
     try:
         match asked.command:
             case "openapi":

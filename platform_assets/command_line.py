@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from platform_assets.core.errors import PlatformError
+from platform_assets.core.signals import restore_signals
 from platform_assets.services import Services
 from platform_assets.settings import load_settings
 
@@ -20,6 +21,7 @@ def run_command(command: Callable[[Services], Iterable[str]]) -> int:
     Returns:
         The exit status: 0, or 1 with the reason on standard error.
     """
+    restore_signals()
     try:
         for line in command(Services(load_settings())):
             sys.stdout.write(f"{line}\n")

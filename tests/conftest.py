@@ -3,9 +3,13 @@
 Fakes belong in `tests/fakes`, fixtures of one area in that area's conftest.
 """
 
+import faulthandler
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 import pytest
@@ -13,12 +17,56 @@ import structlog
 from hypothesis import HealthCheck, settings
 from structlog.typing import EventDict
 
+from platform_assets.core.signals import restore_signals
+
 # Client libraries of the clouds ask link-local addresses for credentials, and wait for seconds where there are none.
 OFFLINE = {"NO_GCE_CHECK": "true", "AWS_EC2_METADATA_DISABLED": "true"}
 SIZES = "oversized code"
 
+LIMIT_SECONDS = 600
+"""For the setup, the call and the teardown of a test each: many times what any needs on a busy machine."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    with limited(item, "setup"):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    with limited(item, "call"):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    with limited(item, "teardown"):
+        return (yield)
+
+
+@contextmanager
+def limited(item: pytest.Item, phase: str, seconds: float = LIMIT_SECONDS) -> Generator[None]:
+    """Fails a test that hangs, and lets the others go on. For one that hears no signal see pyproject.toml."""
+
+    def end(_number: int, frame: FrameType | None) -> NoReturn:
+        faulthandler.dump_traceback(2)  # the other threads'
+        pytest.fail(f"{item.nodeid}: its {phase} did not end within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, before)
+
 
 def pytest_configure() -> None:
+    # Of tests started in the background or by nohup too: what they start is to end when it is told to.
+    restore_signals()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(OFFLINE)
     structlog.configure(
         processors=[_drop_event]

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
 
+from platform_assets.core.signals import restore_signals
+
 _READ_BYTES = 65536
 _BROKEN = os.EX_SOFTWARE
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -232,6 +234,7 @@ def reset_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, *_ENDING):
         signal.signal(number, signal.SIG_DFL)
+    restore_signals()
 
 
 def leave(code: int) -> NoReturn:

@@ -39,6 +39,9 @@ def collection_metadata(
 ) -> dict[str, Any]:
     """Numbers of one collection, for plots.
 
+    `cap_used` is the share of the requests that the cap allowed: so many a second, and those of the second that had
+    begun. It is 1 at most, and says little about a run of a few seconds.
+
     Args:
         collection: What came out of a run that published.
         traffic: What the client sent in this run.
@@ -46,6 +49,7 @@ def collection_metadata(
     """
     segment = collection.published
     rate = traffic.requests / max(collection.seconds, 0.001)
+    allowed = requests_per_second * (collection.seconds + 1)
     return {
         "mode": segment.mode,
         "records": segment.records,
@@ -55,7 +59,7 @@ def collection_metadata(
         "http_retries": traffic.retries,
         "http_429": traffic.throttled,
         "requests_per_second": round(rate, 3),
-        "cap_used": round(rate / requests_per_second, 3),
+        "cap_used": round(traffic.requests / allowed, 3),
         "watermark": _moment(segment.watermark),
         "since": _moment(segment.since),
         **report_metadata(collection.report),

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.signals import restore_signals
 from platform_assets.ranks.pages import read_page
 from platform_assets.ranks.result_page import RankType, ResultPage, Surface
 
@@ -22,6 +23,7 @@ NOT_READ = 2
 
 def main(arguments: Sequence[str]) -> int:
     """Prints the results of one page; returns 0, or 2 with the kind and the reason on standard error."""
+    restore_signals()
     asked = _parser().parse_args(arguments)
     try:
         body = _unpack(_load(asked.file), asked.file)

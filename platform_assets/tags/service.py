@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from platform_assets.core.errors import PlatformError, RefusedError
+from platform_assets.core.signals import restore_signals
 from platform_assets.settings import child_environment, load_settings
 from resources.logs import open_log
 from resources.runners.service_app import build_service
@@ -152,6 +153,7 @@ def read_token(path: Path | None) -> str | None:
 
 def main(arguments: Sequence[str]) -> int:
     """Serves; 0, or 1 with the reason on standard error."""
+    restore_signals()
     options = read_options(arguments)
     try:
         settings = load_settings()

@@ -23,6 +23,7 @@ import structlog
 from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.forks import ForkServer, call_once
 from platform_assets.core.objects import ObjectStore
+from platform_assets.core.signals import restore_signals
 from platform_assets.core.units import JsonObject
 from platform_assets.settings import Settings, load_settings, task_environment
 from platform_assets.tags.keys import result_key
@@ -245,6 +246,7 @@ def main(arguments: Sequence[str], load_steps: LoadSteps = load_steps) -> int:
         arguments: Without the program's name.
         load_steps: Loads the steps of a job.
     """
+    restore_signals()
     options = read_arguments(arguments)
     try:
         settings = load_settings()

@@ -65,8 +65,8 @@ def test_a_run_records_the_numbers_of_a_collection(jobs: Jobs):
     assert raw["requests"] >= 4
     assert (raw["http_429"], raw["http_retries"], raw["units_failed"]) == (0, 0, 0)
     assert raw["units"] == raw["units_done"]
-    assert 0 < raw["cap_used"] <= 1.05
-    assert 0 < raw["requests_per_second"] <= 105
+    assert 0 < raw["cap_used"] <= 1
+    assert raw["requests_per_second"] > 0
     assert raw["seconds"] > 0
     assert raw["bytes"] > 100_000
     assert raw["watermark"] == "2026-01-31T00:00:00+00:00"

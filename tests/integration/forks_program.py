@@ -17,6 +17,7 @@ from typing import Any
 
 from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
 from platform_assets.core.forks import ForkServer
+from platform_assets.core.signals import restore_signals
 from platform_assets.core.units import JsonObject
 from tests.integration.processes import is_gone, wait_until
 
@@ -163,6 +164,7 @@ def start_beside_a_thread() -> str:
 
 
 if __name__ == "__main__":
+    restore_signals()
     if sys.argv[1] == "threads":
         print(json.dumps(start_beside_a_thread()), flush=True)
     else:

@@ -1,14 +1,48 @@
 """Looking at processes that a test has started directly or not."""
 
 import os
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.architecture.source_tree import ROOT
 
 PATIENCE_SECONDS = 20.0
+
+
+NEEDED = (signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD)
+"""What a program needs to end, to end what hangs, and to hear how its children ended."""
+
+
+@contextmanager
+def deaf() -> Generator[None]:
+    """What is started meanwhile begins with the signals that it needs ignored and blocked."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, NEEDED)
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in NEEDED}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+DEAF = f"""
+import os, signal, sys
+for number in {[int(number) for number in NEEDED]}:
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {[int(number) for number in NEEDED]})
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def start_deaf(command: Sequence[str]) -> list[str]:
+    """The command as `deaf` starts it, for those who start it later."""
+    return [sys.executable, "-c", DEAF, *command]
 
 
 def is_gone(pid: int) -> bool:

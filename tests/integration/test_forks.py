@@ -1,4 +1,7 @@
-"""The fork server: what comes back, what is killed, and that nobody outlives his parent."""
+"""The fork server: what comes back, what is killed, and that nobody outlives his parent.
+
+Its program is started by somebody who ignores signals.
+"""
 
 import json
 import os
@@ -13,13 +16,15 @@ from typing import Any
 import pytest
 
 from tests.architecture.source_tree import ROOT
-from tests.integration.processes import wait_until, wait_until_gone
+from tests.integration.processes import start_deaf, wait_until, wait_until_gone
 
 
 @contextmanager
 def start(scenario: str, folder: Path) -> Generator[subprocess.Popen[str]]:
+    program_of = "tests.integration.forks_program"
+    command = [sys.executable, "-W", "error", "-m", program_of, scenario, str(folder)]
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "tests.integration.forks_program", scenario, folder],
+        start_deaf(command),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -125,7 +130,7 @@ def test_nobody_outlives_the_caller(tmp_path: Path, number: int):
     with start("wait_for_ever", tmp_path) as program:
         server = wait_for_calls(program, tmp_path)
         program.send_signal(number)
-        program.wait()
+        program.wait(60)
         wait_until_gone([server, *list_pids(tmp_path)])
 
 

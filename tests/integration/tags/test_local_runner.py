@@ -20,6 +20,7 @@ from tests.architecture.source_tree import ROOT
 from tests.integration.processes import (
     list_children,
     list_family,
+    start_deaf,
     wait_until,
     wait_until_gone,
 )
@@ -216,14 +217,14 @@ def test_when_the_process_of_the_run_is_killed_its_tasks_end_in_order(rig: JobRi
     rig.put("done", "apple")
     rig.put("hangs", "hang")
     manifest = rig.plan(shards=2)
-    said = json.dumps([COMMAND, rig.environment, manifest.key, 2])
+    said = json.dumps([start_deaf(COMMAND), rig.environment, manifest.key, 2])
     with subprocess.Popen([sys.executable, "-c", RUN, said], cwd=ROOT) as run:
         wait_until(lambda: len(list_family(run.pid)) >= 5, "run, host, task, fork server, table")
         wait_until(lambda: "done" in rig.states(manifest), "the shard of the other table is done")
         family = list_family(run.pid)
         run.send_signal(number)
-        run.wait()
-        wait_until_gone(family, seconds=12)
+        run.wait(60)
+        wait_until_gone(family)
     assert rig.states(manifest)["done"] is TableState.DONE
     hanging = [result for result in rig.results(manifest) if result.waiting]
     assert [(each.ended, each.error_kind) for each in hanging] == [(True, "stopped")]

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from typing import cast
 
 import dagster as dg
 
@@ -22,10 +23,13 @@ from platform_assets.tenants import assets as tenants_assets
 from platform_assets.tenants import jobs as tenants_jobs
 from resources.caps import CAPS
 from resources.pools_resource import sync_pools
+from resources.run_ends_resource import note_end
+from resources.runs_resource import fail_dead_runs, signing_executor
 from sensors import games as games_schedules
 from sensors import products as products_sensors
 from sensors import ranks as ranks_schedules
 from sensors import redrive, retention, searches
+from sensors import runs as run_sensors
 from sensors import tags as tags_sensors
 from sensors import tenants as tenants_sensors
 
@@ -40,6 +44,16 @@ def build_definitions(
         overrides: Resources by name that replace the real ones, for tests.
     """
     resources: dict[str, object] = {"services": Services(settings), **(overrides or {})}
+    services = cast(Services, resources["services"])
+    jobs = [
+        *games_jobs.JOBS,
+        *tenants_jobs.JOBS,
+        *tags_jobs.JOBS,
+        *products_jobs.JOBS,
+        *ranks_jobs.JOBS,
+        *retention.JOBS,
+        *redrive.JOBS,
+    ]
     return dg.Definitions(
         assets=[
             *games_assets.RAW_ASSETS,
@@ -49,20 +63,13 @@ def build_definitions(
             *products_assets.ASSETS,
             *ranks_assets.build_assets(days_from(settings.ranks_first_day)),
         ],
-        jobs=[
-            *games_jobs.JOBS,
-            *tenants_jobs.JOBS,
-            *tags_jobs.JOBS,
-            *products_jobs.JOBS,
-            *ranks_jobs.JOBS,
-            *retention.JOBS,
-            *redrive.JOBS,
-        ],
+        jobs=jobs,
         sensors=[
             *tenants_sensors.build_sensors(settings),
             *tags_sensors.build_sensors(settings),
             *products_sensors.build_sensors(settings),
             *searches.build_sensors(settings),
+            *run_sensors.build_sensors(jobs),
         ],
         schedules=[
             *games_schedules.build_schedules(
@@ -73,8 +80,10 @@ def build_definitions(
             *retention.SCHEDULES,
         ],
         resources=resources,
-        # The fan-out is inside a step; a process per step would cost seconds of CPU each.
-        executor=dg.in_process_executor,
+        executor=signing_executor(
+            fail_dead_runs,
+            lambda instance, run, failures: note_end(services.alerts, instance, run, failures),
+        ),
     )
 
 

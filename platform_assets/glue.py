@@ -52,7 +52,11 @@ def explained_failures() -> Generator[None]:
     except PlatformError as error:
         raise dg.Failure(
             description=str(error),
-            metadata={"kind": error.kind, "transient": isinstance(error, TransientError)},
+            metadata={
+                "kind": error.kind,
+                "transient": isinstance(error, TransientError),
+                "alerted": error.alerted,
+            },
             allow_retries=False,
         ) from error
 
@@ -71,8 +75,17 @@ def alerted_failure(alerts: Alerts, kind: str, subject: str) -> Generator[None]:
     except (PlatformError, dg.Failure) as error:
         with suppress(PlatformError):  # the failure itself is what counts
             alerts.tell_once(kind, subject, str(error))
+            mark_alerted(error)
         raise
     alerts.clear(kind, subject)
+
+
+def mark_alerted(error: PlatformError | dg.Failure) -> None:
+    """Notes that somebody was told of the failure: the end of the run is then not told once more."""
+    if isinstance(error, PlatformError):
+        error.alerted = True
+    else:
+        error.metadata = {**error.metadata, "alerted": dg.MetadataValue.bool(True)}
 
 
 def fail_incomplete(report: Report, what: str) -> None:

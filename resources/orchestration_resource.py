@@ -36,10 +36,10 @@ MONTHS_JOB = "tenant_months"
 TENANT_PARTITIONS = "tenants"
 """Name of the dynamic partitions."""
 
-CELLS_TAG = "sluice/cells"
+CELLS_TAG = ".dagster/sluice_cells"
 TENANTS_TAG = "sluice/tenants"
 STARTED_BY_TAG = "sluice/started_by"
-LAUNCH_TAG = "sluice/launch"
+LAUNCH_TAG = ".dagster/sluice_launch"
 """Names one launch, so that a run whose launch was not answered can be found."""
 
 TAG_LENGTH = 2000

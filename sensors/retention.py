@@ -9,6 +9,7 @@ from platform_assets.partitions import PRODUCT_BATCHES, TIMEZONE, today
 from platform_assets.ranks.stored_page import drop_pages
 from platform_assets.services import Services
 from resources.orchestration_resource import is_backfilling
+from resources.run_ends_resource import tries_again
 from resources.state.dead_letters import SqlDeadLetters
 from resources.state.ledger_queries import LedgerQueries
 
@@ -46,7 +47,7 @@ def drop_batches(instance: dg.DagsterInstance, before: datetime) -> int:
     return len(old)
 
 
-@dg.job
+@dg.job(tags=tries_again())
 def purge() -> None:
     """Purges old ledger rows, dead letters and batches."""
     purge_state()

@@ -14,9 +14,10 @@ from platform_assets.glue import explained_failures
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tenants.decide import describe, slice_lanes
-from platform_assets.tenants.glue import fail_dead_runs, tell_missing
+from platform_assets.tenants.glue import tell_missing
 from platform_assets.tenants.tenant import TenantMonth, name_cell
 from resources.orchestration_resource import STARTED_BY_TAG, Orchestration, tag_cells
+from resources.runs_resource import fail_dead_runs
 
 PARTITIONS_SECONDS = 30
 """Seconds between two looks whether tenants were added or removed: one small query."""

@@ -19,6 +19,9 @@ class PlatformError(Exception):
     Args:
         message: What was tried, on what, and what to do next.
         kind: Stable snake_case word that groups errors in the ledger and the metrics; the class's default if omitted.
+
+    Attributes:
+        alerted: Whether somebody was told of it already.
     """
 
     default_kind: ClassVar[str] = "platform_error"
@@ -27,6 +30,7 @@ class PlatformError(Exception):
         super().__init__(message)
         self.message = message
         self.kind = kind or self.default_kind
+        self.alerted = False
 
 
 class TransientError(PlatformError):

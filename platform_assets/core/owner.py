@@ -9,6 +9,9 @@ import socket
 from functools import cache
 from pathlib import Path
 
+CLOCK_SLACK_SECONDS = 2.0
+"""Boot time is known to the second, and clocks are corrected."""
+
 
 @cache
 def _place() -> str:
@@ -34,6 +37,25 @@ def is_dead(owner: str) -> bool:
     if place != _place() or not pid.isdecimal() or not rest:
         return False
     return _start_of(int(pid)) != rest
+
+
+def is_pid_dead(pid: int, alive_at: float) -> bool:
+    """Whether the process of this host that had a pid at a time (seconds since 1970) is gone.
+
+    A process that has the pid now and began later is another one.
+    """
+    start = _start_of(pid)
+    if not start:
+        return True
+    began = _boot_time() + int(start) / os.sysconf("SC_CLK_TCK")
+    return began > alive_at + CLOCK_SLACK_SECONDS
+
+
+def _boot_time() -> float:
+    for line in _read_text(Path("/proc/stat")).splitlines():
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    return 0.0
 
 
 def _start_of(pid: int) -> str:

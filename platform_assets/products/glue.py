@@ -178,7 +178,7 @@ def _fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResu
     raise dg.Failure(
         description=f"{len(reasons)} of {len(batches)} batches failed; the others are complete. Running one again "
         "reads only the products that were not read.\n" + name_some(named),
-        metadata={"batches": len(batches), "failed_batches": list(reasons)},
+        metadata={"batches": len(batches), "failed_batches": list(reasons), "alerted": True},
         allow_retries=False,
     )
 

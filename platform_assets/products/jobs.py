@@ -14,6 +14,7 @@ from platform_assets.products.glue import (
     split_day,
 )
 from platform_assets.services import Services
+from resources.run_ends_resource import tries_again
 
 
 class DayConfig(dg.Config):
@@ -43,7 +44,8 @@ def split_product_day(
 
 
 @dg.job(
-    description="Splits the day of a platform into batches; the sensor product_batches starts them."
+    tags=tries_again(),
+    description="Splits the day of a platform into batches; the sensor product_batches starts them.",
 )
 def product_day() -> None:
     """One op."""

@@ -3,11 +3,13 @@
 import dagster as dg
 
 from platform_assets.ranks.glue import DAILY, PAGES
+from resources.run_ends_resource import tries_again
 
 JOBS = [
     dg.define_asset_job(
         "daily_ranks",
         selection=dg.AssetSelection.assets(PAGES, DAILY),
+        tags=tries_again((30, 60, 120, 240)),
         description="Fetches what is missing of today's pages and reads the ranks of all active trackings.",
     ),
     dg.define_asset_job(

@@ -4,16 +4,19 @@
 import dagster as dg
 
 from platform_assets.tags.glue import DICTIONARY, SHARD_KEYS
+from resources.run_ends_resource import tries_again
 
 JOBS = [
     dg.define_asset_job(
         "tags",
         selection=dg.AssetSelection.assets(*SHARD_KEYS),
+        tags=tries_again(),
         description="Chosen shards of a tenant-source: one partition or a range, by tags.",
     ),
     dg.define_asset_job(
         "tags_dictionary",
         selection=dg.AssetSelection.assets(DICTIONARY),
+        tags=tries_again(),
         description="Checks the tag dictionary and stores its version.",
     ),
 ]

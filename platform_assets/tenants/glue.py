@@ -12,12 +12,10 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 
 from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.months import check_month
-from platform_assets.core.owner import describe_owner, is_dead
 from platform_assets.core.units import JsonObject, Progress, Report, UnitOutcome, UnitState
 from platform_assets.glue import ProgressLog, name_some, report_metadata
 from platform_assets.services import Services
@@ -145,7 +143,6 @@ def process_cells(
     Raises:
         PlatformError: The run could not go on.
     """
-    _sign(context)
     ledger = services.month_ledger(cells, context.run.run_id, skip=skip, in_order=in_order)
     tell_done(
         context,
@@ -166,38 +163,6 @@ def process_cells(
             if isinstance(progress, Progress):
                 log.tell(progress)
     return run.report()
-
-
-OWNER_TAG = "sluice/owner"
-"""The run and the process that works on it; a run that repeats another inherits its tags, so the id is part of it."""
-
-
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Fails the runs whose process is known to be gone, so that Dagster tries them again; their ids.
-
-    Dagster itself notices only as long as the code server that started the run lives, and never for a run of
-    `dagster job execute`: such a run would stay STARTED, and its tenants in hand, for `max_runtime_seconds`.
-    """
-    going_on = RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
-    dead = [run.run_id for run in instance.get_runs(going_on) if _is_dead(run)]
-    failed: list[str] = []
-    for run_id in dead:
-        # Again: it may have ended as it should between the two looks.
-        run = instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            instance.report_run_failed(run, "The process of this run ended without a word.")
-            failed.append(run_id)
-    return failed
-
-
-def _sign(context: Context) -> None:
-    tag = f"{context.run.run_id} {describe_owner()}"
-    context.instance.add_run_tags(context.run.run_id, {OWNER_TAG: tag})
-
-
-def _is_dead(run: dg.DagsterRun) -> bool:
-    run_id, _, owner = run.tags.get(OWNER_TAG, "").partition(" ")
-    return run_id == run.run_id and is_dead(owner)
 
 
 TOLD_TOGETHER = 60

@@ -180,7 +180,7 @@ class Rig:
         run = self.instance.create_run_for_job(
             job,
             run_config=config,
-            tags=tags,
+            tags={**job.run_tags, **(tags or {})},
             parent_run_id=parent.run_id if parent else None,
             root_run_id=(parent.root_run_id or parent.run_id) if parent else None,
         )

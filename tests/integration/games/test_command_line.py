@@ -1,7 +1,9 @@
 """`dagster job execute -j games_full` as a user types it, from a folder that has nothing to do with the project."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,11 +21,28 @@ from platform_assets.settings import Settings, child_environment
 from resources.caps import CAPS
 from sandbox.igdb.command import CLIENT_ID, CLIENT_SECRET
 from sandbox.process import SandboxProcess
+from tests.integration.processes import wait_until
 
 PROJECT = Path(__file__).resolve().parents[3]
 DAGSTER = Path(sys.executable).with_name("dagster")
 
 Dagster = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def make_environment(tmp_path: Path, sandbox: SandboxProcess, **variables: str) -> dict[str, str]:
+    return child_environment(
+        {
+            "DAGSTER_HOME": str(tmp_path / "dagster_home"),
+            "DAGSTER_CLI_JOB_EXECUTE_MODULE_NAME": "platform_assets.definitions",
+            "SLUICE_HOME": str(tmp_path / "home"),
+            "SLUICE_IGDB_API_URL": f"{sandbox.url}/v4",
+            "SLUICE_IGDB_TOKEN_URL": f"{sandbox.url}/oauth2/token",
+            "SLUICE_IGDB_CLIENT_ID": CLIENT_ID,
+            "SLUICE_IGDB_CLIENT_SECRET": CLIENT_SECRET,
+            "SLUICE_IGDB_REQUESTS_PER_SECOND": "100",
+            **variables,
+        }
+    )
 
 
 @pytest.fixture
@@ -34,23 +53,10 @@ def dagster(tmp_path: Path, sandbox: SandboxProcess) -> Dagster:
     shutil.copy(PROJECT / "dagster.yaml", home)
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = child_environment(
-            {
-                "DAGSTER_HOME": str(home),
-                "DAGSTER_CLI_JOB_EXECUTE_MODULE_NAME": "platform_assets.definitions",
-                "SLUICE_HOME": str(tmp_path / "home"),
-                "SLUICE_IGDB_API_URL": f"{sandbox.url}/v4",
-                "SLUICE_IGDB_TOKEN_URL": f"{sandbox.url}/oauth2/token",
-                "SLUICE_IGDB_CLIENT_ID": CLIENT_ID,
-                "SLUICE_IGDB_CLIENT_SECRET": CLIENT_SECRET,
-                "SLUICE_IGDB_REQUESTS_PER_SECOND": "100",
-                **variables,
-            }
-        )
         return subprocess.run(
             [str(DAGSTER), *arguments],
             cwd=tmp_path,
-            env=environment,
+            env=make_environment(tmp_path, sandbox, **variables),
             capture_output=True,
             text=True,
             timeout=120,
@@ -101,3 +107,41 @@ def test_bad_settings_end_the_command_with_the_names_of_the_variables(dagster: D
     assert "SLUICE_IGDB_MULTIQUERY: Input should be 'auto', 'on' or 'off'" in said
     assert "SLUICE_GAMES_SCHEDULE_HOUR" in said
     assert CLIENT_SECRET not in said
+
+
+@pytest.mark.slow
+def test_after_four_kills_the_fifth_run_has_its_pool_slot_and_finishes_without_a_daemon(
+    dagster: Dagster, tmp_path: Path, sandbox: SandboxProcess
+):
+    command = [str(DAGSTER), "job", "execute", "-j", "games_full"]
+    environment = make_environment(tmp_path, sandbox, SLUICE_IGDB_REQUESTS_PER_SECOND="1")
+    home, killed = environment["DAGSTER_HOME"], set[str]()
+    for _ in range(4):
+        run = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            start_new_session=True,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            killed.add(wait_for_slot(home, killed))
+        finally:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait(30)
+    done = dagster("job", "execute", "-j", "games_full")
+    assert done.returncode == 0, done.stderr[-3000:]
+    with dg.DagsterInstance.from_config(home) as instance:
+        ends = {run.run_id: run.status for run in instance.get_runs()}
+        assert {ends.pop(run_id) for run_id in killed} == {dg.DagsterRunStatus.FAILURE}
+        assert list(ends.values()) == [dg.DagsterRunStatus.SUCCESS]
+        assert instance.event_log_storage.get_concurrency_run_ids() == set()
+
+
+def wait_for_slot(home: str, others: set[str]) -> str:
+    """The run that holds a slot of a pool besides those that are known."""
+    with dg.DagsterInstance.from_config(home) as instance:
+        storage = instance.event_log_storage
+        wait_until(lambda: storage.get_concurrency_run_ids() - others, "a claimed slot", 120)
+        (run_id,) = storage.get_concurrency_run_ids() - others
+        return run_id

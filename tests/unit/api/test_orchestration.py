@@ -99,7 +99,7 @@ def test_a_launch_names_the_job_the_cells_and_the_tags(instance: dg.DagsterInsta
     tags = {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]}
     assert tags.pop(LAUNCH_TAG)
     assert tags == {
-        "sluice/cells": "2026-10|acme,2026-11|acme,2026-11|beta",
+        ".dagster/sluice_cells": "2026-10|acme,2026-11|acme,2026-11|beta",
         "sluice/tenants": "acme,beta",
         "sluice/started_by": "api",
     }

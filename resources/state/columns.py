@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from platform_assets.core.errors import RefusedError
 from platform_assets.core.units import JsonObject
+from resources.state.database_errors import REPAIR
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -46,7 +48,17 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _parse_utc(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value + "+00:00")
+    try:
+        return None if value is None else datetime.fromisoformat(value + "+00:00")
+    except (ValueError, TypeError) as error:
+        raise _unreadable("a time", value) from error
+
+
+def _unreadable(what: str, value: object) -> RefusedError:
+    return RefusedError(
+        f"the state database is damaged: {what} in it reads {str(value)[:100]!r}; {REPAIR}",
+        kind="state_damaged",
+    )
 
 
 class JsonText(TypeDecorator[JsonObject]):
@@ -61,7 +73,10 @@ class JsonText(TypeDecorator[JsonObject]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> JsonObject | None:  # noqa: ARG002 (interface)
         """From the database."""
-        return None if value is None else msgspec.json.decode(value)
+        try:
+            return None if value is None else msgspec.json.decode(value)
+        except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
+            raise _unreadable("a JSON value", value) from error
 
 
 class ForeignText(TypeDecorator[str]):

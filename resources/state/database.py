@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from platform_assets.core.clock import Clock
-from resources.state.database_errors import translate_error
+from resources.state.database_errors import damaged, translate_error
 from resources.state.engines import create_state_engine, for_writing
 from resources.state.schema import ensure_schema
 from resources.state.urls import describe_url, parse_state_url
@@ -98,6 +98,9 @@ class StateDatabase:
             if translated is None:
                 raise
             raise translated from error
+        except UnicodeDecodeError as error:
+            # SQLite's own message quotes the damaged bytes, and the driver cannot read it.
+            raise damaged(self.place, "it holds bytes that are no text") from error
 
 
 def open_state(url: str, clock: Clock) -> StateDatabase:
@@ -109,7 +112,8 @@ def open_state(url: str, clock: Clock) -> StateDatabase:
 
     Raises:
         TransientError: The database does not answer or is busy.
-        RefusedError: Wrong URL, rights, password or file, full disk, or a database of a newer version.
+        RefusedError: Wrong URL, rights, password or file, full disk, a database that is damaged, of something else or
+            of a newer version, or none where there was one (kind `state_lost`).
     """
     database = StateDatabase(create_state_engine(parse_state_url(url)), clock)
     try:

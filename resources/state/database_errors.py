@@ -10,6 +10,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 
+REPAIR = (
+    "stop everything that uses it, keep a copy, and restore it from a backup (the file with its -wal, if it has one); "
+    "`python -m platform_assets.doctor` says what else does not fit then"
+)
+"""What to do about a state database that is damaged."""
+
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 """Another process held the lock for the whole busy timeout."""
 
@@ -21,7 +27,7 @@ _SQLITE_REFUSED = {
     sqlite3.SQLITE_FULL: "free space on that disk",
     sqlite3.SQLITE_IOERR: "check that disk; a state database does not belong on a network share",
     sqlite3.SQLITE_NOTADB: "the file is no SQLite database: correct the URL or move the file away",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: restore it from a backup",
+    sqlite3.SQLITE_CORRUPT: f"the file is damaged: {REPAIR}",
 }
 """Primary result codes (sqlite.org/rescode.html) that only a person can mend, with what to do."""
 
@@ -60,7 +66,8 @@ def translate_error(error: SQLAlchemyError, place: str) -> PlatformError | None:
 def _translate_sqlite(error: sqlite3.Error, place: str) -> PlatformError | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return None
+        # The driver's own: SQLite holds the bytes, and they are no text.
+        return damaged(place, str(error)) if "decode" in str(error) else None
     primary = code & 0xFF
     if primary in _SQLITE_BUSY:
         return _busy(place, "another process keeps it locked")
@@ -90,6 +97,18 @@ def _translate_connection(error: DBAPIError, text: str, place: str) -> PlatformE
     return TransientError(
         f"the state database at {place} does not answer ({text}); start it, or check host and port",
         kind="state_unreachable",
+    )
+
+
+def damaged(place: str, found: str) -> RefusedError:
+    """The error for a database that can be opened and holds what nobody wrote.
+
+    Args:
+        place: The database, as `describe_url` names it.
+        found: What was read.
+    """
+    return RefusedError(
+        f"the state database at {place} is damaged ({found}): {REPAIR}", kind="state_damaged"
     )
 
 

@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from platform_assets.core.errors import RefusedError
-from resources.state.database_errors import translate_error
+from resources.state.database_errors import damaged, translate_error
 from resources.state.engines import for_writing, without_transactions
+from resources.state.tables import metadata
 
 VERSION_TABLE = "sluice_revision"
 """Not Alembic's default: Dagster keeps its own `alembic_version`, perhaps in the same PostgreSQL schema."""
@@ -28,6 +29,8 @@ _REVISION = select(column("version_num")).select_from(table(VERSION_TABLE))
 _ADVISORY_LOCK = 5_145_201_923_771
 """An arbitrary number that means "migrating Sluice's state" among PostgreSQL's advisory locks."""
 
+_MADE = "a state database was made beside this file; delete it only to begin anew without one\n"
+
 _alembic_lock = threading.Lock()
 """Alembic keeps the current migration in module globals: one at a time in a process."""
 
@@ -36,19 +39,29 @@ def ensure_schema(engine: Engine, place: str) -> bool:
     """Applies the missing migrations, all or none; one small read when there are none. Whether it applied any.
 
     Raises:
-        RefusedError: The database has a revision that this code does not know, or a migration failed.
+        RefusedError: The database has a revision that this code does not know, a migration failed, tables of it are
+            missing, it is somebody else's, or there is none where there was one.
     """
-    with _file_lock(engine, fcntl.LOCK_SH), engine.connect() as connection:
-        if _is_ready(connection):
-            return False
+    with _file_lock(engine, fcntl.LOCK_SH):
+        _check_file(engine, place)
+        with engine.connect() as connection:
+            if _is_ready(connection):
+                _check_tables(connection, place)
+                _mark(engine)
+                return False
     with _alembic_lock, _file_lock(engine, fcntl.LOCK_EX):
+        _check_file(engine, place)
+        with engine.connect() as connection:
+            _check_owner(connection, place)
         _use_wal(engine)
         with for_writing(engine).begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
                 )
-            return _upgrade(connection, place)
+            migrated = _upgrade(connection, place)
+        _mark(engine)
+        return migrated
 
 
 def newest_revision() -> str:
@@ -85,6 +98,70 @@ def _is_ready(connection: Connection) -> bool:
     return read_revision(connection) == newest_revision()
 
 
+def _check_file(engine: Engine, place: str) -> None:
+    """Does nothing where the file has something in it, or where there never was one."""
+    if engine.dialect.name != "sqlite":
+        return
+    path = Path(str(engine.url.database))
+    if not path.exists():
+        found = "the file is not there"
+    elif path.is_file() and not path.stat().st_size:
+        found = "the file has 0 bytes"
+    else:
+        return
+    if _was_made(path):
+        raise _lost(path, place, found)
+
+
+def _check_owner(connection: Connection, place: str) -> None:
+    """Refuses a SQLite file without our revision where ours was, or that has tables of something else."""
+    if connection.dialect.name != "sqlite" or read_revision(connection) is not None:
+        return
+    path = Path(str(connection.engine.url.database))
+    if _was_made(path):
+        raise _lost(path, place, "the file holds none of its tables")
+    if foreign := sorted(set(inspect(connection).get_table_names()) - {"alembic_version"}):
+        named = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
+        raise RefusedError(
+            f"{place} is a database of something else: it has the tables {named} and not {VERSION_TABLE}; nothing was "
+            "changed. Point SLUICE_STATE_URL at a file of Sluice's own",
+            kind="state_foreign",
+        )
+
+
+def _check_tables(connection: Connection, place: str) -> None:
+    """Refuses a SQLite file whose revision is ours and whose tables are not all there."""
+    if connection.dialect.name != "sqlite":
+        return
+    if missing := sorted(metadata.tables.keys() - set(inspect(connection).get_table_names())):
+        raise damaged(place, f"the tables {', '.join(missing)} are missing")
+
+
+def _lost(path: Path, place: str, found: str) -> RefusedError:
+    return RefusedError(
+        f"the state database at {place} is lost: {found}, and {_marker(path)} says that there was one, with all that "
+        "is known of units, tenants and ranks. Restore it from a backup (the file with its -wal, if there is one). To "
+        f"begin anew without it, delete {_marker(path)}",
+        kind="state_lost",
+    )
+
+
+def _marker(path: Path) -> Path:
+    """The file beside the database whose text says that there is one; its lock, too."""
+    return Path(f"{path}.lock")
+
+
+def _was_made(path: Path) -> bool:
+    marker = _marker(path)
+    return marker.exists() and marker.stat().st_size > 0
+
+
+def _mark(engine: Engine) -> None:
+    """Says beside a SQLite file that it was made, so that its loss is noticed."""
+    if engine.dialect.name == "sqlite" and not _was_made(path := Path(str(engine.url.database))):
+        _marker(path).write_text(_MADE)
+
+
 @contextmanager
 def _file_lock(engine: Engine, kind: int) -> Generator[None]:
     """Holds `<file>.lock` of a SQLite database, shared or exclusive. The kernel frees it if this process dies.
@@ -95,9 +172,9 @@ def _file_lock(engine: Engine, kind: int) -> Generator[None]:
     if engine.dialect.name != "sqlite":
         yield
         return
-    path = Path(f"{engine.url.database}.lock")
+    path = _marker(Path(str(engine.url.database)))
     try:
-        lock = path.open("w")
+        lock = path.open("a")
     except OSError as error:
         raise RefusedError(
             f"cannot open the state database: {path} cannot be written ({error.strerror}); "

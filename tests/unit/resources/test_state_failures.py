@@ -1,5 +1,9 @@
+import random
+import shutil
 import socket
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -12,6 +16,7 @@ from platform_assets.core.errors import PlatformError, RefusedError, TransientEr
 from resources.state.database import StateDatabase, open_state
 from resources.state.database_errors import translate_error
 from resources.state.dead_letters import DeadLetter, SqlDeadLetters
+from resources.state.notes import SqlNotes
 from resources.state.tables import cap_states
 from tests.fakes.clock import START, FakeClock
 
@@ -48,6 +53,151 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path):
     assert isinstance(error, RefusedError)
     assert "no SQLite database" in str(error)
     assert path.read_text().startswith("these are my notes")
+
+
+def make_state(path: Path) -> None:
+    """A state database with something in it, closed: all of it is in its file."""
+    with open_state(f"sqlite:///{path}", FakeClock()) as database:
+        SqlNotes(database).put("greeting", {"text": "안녕"})
+
+
+def lose_everything(path: Path) -> None:
+    path.unlink()
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def lose_the_tables(path: Path) -> None:
+    """As when the WAL was deleted before it came into the file: an empty database that says it has a WAL."""
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+@pytest.mark.parametrize(
+    ("lose", "found"),
+    [
+        (lose_everything, "the file is not there"),
+        (truncate, "the file has 0 bytes"),
+        (lose_the_tables, "the file holds none of its tables"),
+    ],
+)
+def test_a_database_that_is_gone_is_never_opened_as_a_new_one(
+    tmp_path: Path, lose: Callable[[Path], None], found: str
+):
+    path = tmp_path / "state.db"
+    make_state(path)
+    lose(path)
+    open_error(path)
+    # The first look leaves nothing behind that the second one takes for a database.
+    error = open_error(path)
+    assert (type(error), error.kind) == (RefusedError, "state_lost")
+    assert found in error.message
+    assert "Restore it from a backup" in error.message
+    Path(f"{path}.lock").unlink()
+    path.unlink(missing_ok=True)
+    with open_state(f"sqlite:///{path}", FakeClock()) as database:
+        assert SqlNotes(database).find("") == {}
+
+
+def test_a_database_whose_wal_was_deleted_while_it_was_open_is_not_taken_for_a_new_one(
+    tmp_path: Path,
+):
+    path = tmp_path / "state.db"
+    with open_state(f"sqlite:///{path}", FakeClock()) as database:
+        SqlNotes(database).put("greeting", {"text": "안녕"})
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for name in ("state.db", "state.db.lock"):
+            shutil.copy(tmp_path / name, copy / name)
+    error = open_error(copy / "state.db")
+    assert (type(error), error.kind) == (RefusedError, "state_lost")
+
+
+def test_a_database_from_before_the_marker_is_marked_when_it_is_opened(tmp_path: Path):
+    path = tmp_path / "state.db"
+    make_state(path)
+    Path(f"{path}.lock").write_text("")
+    make_state(path)
+    truncate(path)
+    assert open_error(path).kind == "state_lost"
+
+
+def test_a_new_home_works_by_itself_though_an_empty_file_is_there(tmp_path: Path):
+    path = tmp_path / "state.db"
+    path.touch()
+    make_state(path)
+    with open_state(f"sqlite:///{path}", FakeClock()) as database:
+        assert SqlNotes(database).find("") == {"greeting": {"text": "안녕"}}
+
+
+def test_a_database_of_another_program_is_refused_by_its_tables(tmp_path: Path):
+    path = tmp_path / "runs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE runs (id text)")
+        connection.commit()
+    before = path.read_bytes()
+    error = open_error(path)
+    assert (type(error), error.kind) == (RefusedError, "state_foreign")
+    assert "it has the tables runs" in error.message
+    assert path.read_bytes() == before
+
+
+def test_a_table_that_is_missing_is_named(tmp_path: Path):
+    path = tmp_path / "state.db"
+    make_state(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE cap_states")
+        connection.commit()
+    error = open_error(path)
+    assert (type(error), error.kind) == (RefusedError, "state_damaged")
+    assert "the tables cap_states are missing" in error.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "value = 'no json'",
+        "value = CAST(x'ff00ff' AS TEXT)",
+        "updated_at = 'yesterday'",
+        "updated_at = x'0102'",
+    ],
+)
+def test_a_value_that_cannot_be_read_is_a_damage_with_a_name(tmp_path: Path, change: str):
+    path = tmp_path / "state.db"
+    make_state(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE notes SET {change}")
+        connection.commit()
+    with (
+        open_state(f"sqlite:///{path}", FakeClock()) as database,
+        pytest.raises(RefusedError, match="is damaged") as caught,
+    ):
+        SqlNotes(database).get("greeting")
+    assert caught.value.kind == "state_damaged"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_flipped_bytes_are_named_or_do_no_harm(tmp_path: Path, seed: int):
+    path = tmp_path / "state.db"
+    make_state(path)
+    draw, data = random.Random(seed), bytearray(path.read_bytes())
+    for _ in range(200):
+        data[draw.randrange(len(data))] = draw.randrange(256)
+    path.write_bytes(data)
+    assert read_kind(path) in {"", "state_unusable", "state_damaged"}
+
+
+def read_kind(path: Path) -> str:
+    """How reading a database ends: the kind of its error, or nothing. Any other exception is a failure of the test."""
+    try:
+        with open_state(f"sqlite:///{path}", FakeClock()) as database:
+            SqlNotes(database).get("greeting")
+    except RefusedError as error:
+        return error.kind if str(path) in error.message else error.message
+    return ""
 
 
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path):

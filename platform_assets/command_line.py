@@ -10,6 +10,7 @@ from platform_assets.core.errors import PlatformError
 from platform_assets.core.signals import restore_signals
 from platform_assets.services import Services
 from platform_assets.settings import load_settings
+from resources.logs import log_to_stderr
 
 
 def run_command(command: Callable[[Services], Iterable[str]]) -> int:
@@ -22,6 +23,7 @@ def run_command(command: Callable[[Services], Iterable[str]]) -> int:
         The exit status: 0, or 1 with the reason on standard error.
     """
     restore_signals()
+    log_to_stderr()
     try:
         for line in command(Services(load_settings())):
             sys.stdout.write(f"{line}\n")

@@ -21,6 +21,10 @@ DAYS = days_from("2026-01-01")
 """The days of pipelines that have no first day of their own."""
 
 
+TODAY_TAG = "sluice/today"
+"""Run tag: the day of a run that was started without a partition, behind the run's id."""
+
+
 def today(now: datetime) -> str:
     """The partition key of the day that `now` (aware) falls on."""
     return day_of(now)
@@ -35,7 +39,7 @@ def read_day(
         PermanentError: kind `bad_partition`: the key is no day that the platform has. Nothing was done.
     """
     if not context.has_partition_key:
-        return today(now)
+        return _day_of_run(context, now)
     key = context.partition_key
     if not days.has_partition_key(key):
         raise PermanentError(
@@ -43,6 +47,23 @@ def read_day(
             kind="bad_partition",
         )
     return key
+
+
+def _day_of_run(context: dg.AssetExecutionContext, now: datetime) -> str:
+    """Today, as the run's first step saw it: a run over midnight has one day.
+
+    The tag names its run, for one that is started again from this one takes over its tags.
+    """
+    run = context.instance.get_run_by_id(context.run.run_id)
+    run_id, _, day = (run.tags.get(TODAY_TAG, "") if run else "").partition(" ")
+    if run_id == context.run.run_id:
+        return day
+    day = today(now)
+    if run:
+        context.instance.add_run_tags(
+            context.run.run_id, {TODAY_TAG: f"{context.run.run_id} {day}"}
+        )
+    return day
 
 
 TENANTS = dg.DynamicPartitionsDefinition(name="tenants")

@@ -181,7 +181,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return None
     try:
         seconds = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         seconds = _seconds_until(value, now)
     return max(seconds, 0.0) if seconds is not None and math.isfinite(seconds) else None
 
@@ -189,7 +189,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 def _seconds_until(value: str, now: datetime) -> float | None:
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     # HTTP dates are GMT, also when they end in -0000.
     return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()

@@ -4,20 +4,31 @@ Wire facts: api-docs.igdb.com; POST with an Apicalypse text body, at most 500 re
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
 from pydantic import SecretStr
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.errors import RefusedError, TransientError
+from platform_assets.core.decoding import UnreadableError, decode_json
+from platform_assets.core.errors import TransientError
 from resources.http_client import HttpClient, HttpStats
 from resources.http_errors import DEFAULT_TABLE, Action, Rule
 from resources.http_messages import HttpReply, HttpRequest
 
 RENEW_BEFORE_SECONDS = 300.0
 """A token is renewed this long before it expires, or in the last tenth of a shorter life. Twitch's live 60 days."""
+
+UNKNOWN_LIFE_SECONDS = 3600.0
+"""How long a token is used that came without a life, unless it is refused before."""
+
+SHORTEST_USE_SECONDS = 1.0
+"""A token is asked for at most so often, however short its life."""
+
+_TOTAL = re.compile("[0-9]{1,18}")
 
 IGDB_ERRORS = DEFAULT_TABLE.override(
     {
@@ -55,7 +66,11 @@ class _Token(msgspec.Struct):
 
 
 class _Count(msgspec.Struct):
-    count: int
+    count: Annotated[int, msgspec.Meta(ge=0)]
+
+
+_token = msgspec.json.Decoder(_Token)
+_count = msgspec.json.Decoder(_Count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +141,7 @@ class TwitchAuth:
                 "Authorization": f"Bearer {token.access_token}",
             }
             self._cache.headers = headers
-            early = min(RENEW_BEFORE_SECONDS, token.expires_in / 10)
-            self._cache.renew_at = self._clock.monotonic() + token.expires_in - early
+            self._cache.renew_at = self._clock.monotonic() + _usable_seconds(token)
             return headers
 
     async def _request(self) -> _Token:
@@ -142,15 +156,30 @@ class TwitchAuth:
                     "grant_type": "client_credentials",
                 },
                 label="Twitch token",
+                check=_check_token,
             )
         )
-        try:
-            return msgspec.json.decode(reply.content, type=_Token)
-        except msgspec.DecodeError as error:
-            raise RefusedError(
-                f"{credentials.token_url} answered without a token: check SLUICE_IGDB_TOKEN_URL",
-                kind="bad_token_reply",
-            ) from error
+        return _read_token(reply)
+
+
+def _usable_seconds(token: _Token) -> float:
+    """How long a token is used. One that has no life left by its own word is used until it is refused."""
+    life = token.expires_in if token.expires_in > 0 else UNKNOWN_LIFE_SECONDS
+    return max(SHORTEST_USE_SECONDS, life - min(RENEW_BEFORE_SECONDS, life / 10))
+
+
+def _check_token(reply: HttpReply) -> None:
+    _read_token(reply)
+
+
+def _read_token(reply: HttpReply) -> _Token:
+    try:
+        return decode_json(reply.content, _token)
+    except UnreadableError as error:
+        raise TransientError(
+            "the token endpoint answered without a token: if this stays, check SLUICE_IGDB_TOKEN_URL",
+            kind="bad_token_reply",
+        ) from error
 
 
 class IgdbClient:
@@ -173,8 +202,7 @@ class IgdbClient:
             RefusedError: The query, the endpoint or the credentials are wrong; the text holds the API's own message.
         """
         reply = await self.post(endpoint, query)
-        total = reply.headers.get("x-count", "")
-        return IgdbReply(reply.content, int(total) if total.isdecimal() else None)
+        return IgdbReply(reply.content, _read_total(reply.headers.get("x-count", "")))
 
     async def count(self, endpoint: str, query: str) -> int:
         """Rows that a query has. Raises as `fetch` does."""
@@ -212,14 +240,19 @@ def _check_whole_list(reply: HttpReply) -> None:
         )
 
 
+def _read_total(header: str) -> int | None:
+    """The header `x-count`; None where it is no number of rows."""
+    return int(header) if _TOTAL.fullmatch(header) else None
+
+
 def _check_count(reply: HttpReply) -> None:
     _read_count(reply)
 
 
 def _read_count(reply: HttpReply) -> int:
     try:
-        return msgspec.json.decode(reply.content, type=_Count).count
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return decode_json(reply.content, _count).count
+    except UnreadableError as error:
         raise TransientError(
             f"the reply is no count: {reply.content[:100]!r}", kind="bad_page"
         ) from error

@@ -14,6 +14,7 @@ from typing import Self
 import msgspec
 import structlog
 
+from platform_assets.core.decoding import UnreadableError, decode_json
 from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
 from resources.http_client import HttpStats
 from resources.igdb import IgdbClient, IgdbReply
@@ -59,6 +60,9 @@ class _Query:
 class _Answer(msgspec.Struct):
     name: str
     result: msgspec.Raw
+
+
+_read_answers = msgspec.json.Decoder(list[_Answer])
 
 
 class MultiqueryClient:
@@ -218,8 +222,8 @@ def read_multiquery(content: bytes) -> dict[str, bytes]:
         TransientError: kind `bad_page`: the reply is not a list of named results.
     """
     try:
-        answers = msgspec.json.decode(content, type=list[_Answer])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        answers = decode_json(content, _read_answers)
+    except UnreadableError as error:
         raise TransientError(
             f"the multiquery's reply is no list of results ({error})", kind="bad_page"
         ) from error

@@ -5,6 +5,7 @@ Items are logged here and not through Dagster, whose log lines cost about 14 ms 
 
 import atexit
 import logging
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TextIO
@@ -32,6 +33,23 @@ def open_log(path: Path) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=_open_file(path)),
+        cache_logger_on_first_use=False,
+    )
+
+
+def log_to_stderr() -> None:
+    """Sends this process's structured log to standard error: standard output is for what a command answers."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        # Looked up at each line: whoever swaps standard error means its lines as well.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 

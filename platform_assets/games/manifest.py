@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import RefusedError
 
 FORMAT = 1
@@ -131,7 +132,7 @@ def decode_manifest(data: bytes, key: str) -> Manifest:
         form = msgspec.json.decode(data, type=_Form).format
         if form == FORMAT:
             return msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RefusedError(
             f"{key} is not a manifest ({error}). Its parts are untouched: delete this object and collect the day again",
             kind="corrupt_manifest",

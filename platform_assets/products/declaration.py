@@ -42,6 +42,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.products.declared_table import Table
 from platform_assets.products.faults import bad_platform
 from platform_assets.products.product import SaleStatus
@@ -126,7 +127,7 @@ def _parse(content: bytes, file: str) -> dict[str, Any]:
             return tomllib.loads(content.decode())
         if file.endswith(".json"):
             return msgspec.json.decode(content, type=dict[str, Any])
-    except (tomllib.TOMLDecodeError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise bad_platform(file, [f"it cannot be read: {error}"]) from error
     raise bad_platform(file, ["it is neither .toml nor .json: rename it"])
 

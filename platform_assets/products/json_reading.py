@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PermanentError
 from platform_assets.products.blocking import find_block, is_html
 from platform_assets.products.faults import blocked, changed_structure
@@ -208,5 +209,5 @@ def decode_json(text: bytes | str, page: str, what: str) -> Node:
     """
     try:
         return Node(msgspec.json.decode(text), "", page)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise changed_structure(page, f"{what} is no JSON ({error})") from error

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PermanentError
 from platform_assets.ranks.result_page import RankType
 
@@ -254,7 +255,7 @@ def read_art(token: str) -> tuple[str, ...]:
     payload = token.split(".")[2:3]
     try:
         fields: object = json.loads(base64.urlsafe_b64decode(f"{payload[0].rstrip('=')}==="))
-    except (IndexError, ValueError, RecursionError):
+    except (IndexError, *UNREADABLE):
         return ()
     match fields:
         case {"cafeUrl": str(name), "articleId": int(number)}:

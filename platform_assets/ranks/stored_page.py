@@ -15,6 +15,7 @@ from datetime import date, datetime
 
 import msgspec
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.object_keys import join_key, name_date
 from platform_assets.core.objects import ObjectExistsError, ObjectMissingError, ObjectStore
@@ -101,7 +102,7 @@ def find_note(objects: ObjectStore, day: str, page_id: str) -> PageNote | None:
         return msgspec.json.decode(objects.get(key), type=PageNote)
     except ObjectMissingError:
         return None
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise PermanentError(
             f"{objects.url(key)}: no note of a page ({error})", kind="bad_page"
         ) from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PermanentError
 from platform_assets.tags.masking import mask
 
@@ -62,7 +63,7 @@ def read_options(data: bytes) -> TableOptions:
     """
     try:
         options = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _refuse(f"it is no JSON in UTF-8 ({error})") from error
     if not isinstance(options, dict):
         raise _refuse("it is no JSON object")

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import msgspec
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import RefusedError
 from platform_assets.tags.dictionary_checks import MAX_PROBLEMS, Finding, check_rows
 from platform_assets.tags.dictionary_rows import read_rows
@@ -90,7 +91,7 @@ def parse(data: bytes) -> Dictionary:
     """
     try:
         return Dictionary(tuple(map(_read_term.decode, data.splitlines())))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RefusedError(
             f"a stored tag dictionary cannot be read ({error}): remove that object and publish the dictionary again",
             kind="bad_dictionary",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.tags.folding import normalise
 
 COLUMNS = ("tag_id", "term", "synonyms", "parent", "category", "use", "exact", "compounds")
@@ -142,7 +143,7 @@ def _read_json(text: str) -> _Lines:
             continue
         try:
             fields = json.loads(content)
-        except (ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             yield line, f"it is no JSON: {error}"
             continue
         if isinstance(fields, dict):

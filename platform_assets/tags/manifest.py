@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.objects import ObjectMissingError, ObjectStore
 from platform_assets.tags.keys import (
@@ -185,7 +186,7 @@ def read_manifest(objects: ObjectStore, key: str) -> Manifest:
         manifest = decode_manifest(data)
         if manifest.key != key:
             raise ValueError(f"it is of job {manifest.job_id!r}")
-    except (ValueError, TypeError, KeyError, AttributeError, PermanentError) as error:
+    except (*UNREADABLE, TypeError, KeyError, AttributeError, PermanentError) as error:
         raise PermanentError(
             f"{objects.url(key)} is no manifest of its job ({type(error).__name__}: {error}): start the job again",
             kind="bad_manifest",

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.objects import ObjectMissingError, ObjectStore
 from platform_assets.tags.keys import TableOutput, TenantSource
 from platform_assets.tags.tables import RawTable
@@ -176,7 +177,7 @@ def read_receipt(objects: ObjectStore, place: TenantSource, table_id: str) -> Re
         return None
     try:
         receipt = decode_receipt(objects.get(key))
-    except (ValueError, TypeError, KeyError, ObjectMissingError):
+    except (*UNREADABLE, TypeError, KeyError, ObjectMissingError):
         return None
     missing = {
         output for output in TableOutput if place.output_key(table_id, output) not in present

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PermanentError, PlatformError, TransientError
 from platform_assets.core.objects import ObjectMissingError, ObjectStore
 from platform_assets.tags.keys import result_key
@@ -114,7 +115,7 @@ def read_result(objects: ObjectStore, job_id: str, shard: str) -> ShardResult | 
         return None
     try:
         return decode_result(data)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (*UNREADABLE, TypeError, KeyError, AttributeError) as error:
         raise PermanentError(
             f"{objects.url(key)} is no result of a task ({error}): run the shard again",
             kind="bad_result",

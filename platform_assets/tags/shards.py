@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.objects import ObjectChangedError, ObjectMissingError, ObjectStore
 from platform_assets.tags.keys import MOST_SHARDS, TenantSource, check_shard, name_shard
@@ -143,7 +144,7 @@ def _read(objects: ObjectStore, place: TenantSource) -> tuple[ShardPlan | None, 
         return None, None
     try:
         return _decode(json.loads(data)), info.etag
-    except (ValueError, TypeError, KeyError, PermanentError) as error:
+    except (*UNREADABLE, TypeError, KeyError, PermanentError) as error:
         raise PermanentError(
             f"{objects.url(place.plan_key)} is no shard plan ({error}): restore it from a backup, or delete it to have "
             "all tables dealt anew",

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.fork_calls import describe_exit
 from resources.http_errors import DEFAULT_TABLE, Action, parse_retry_after, quote_upstream
@@ -95,6 +96,6 @@ def parse_line(line: str) -> dict[str, Any]:
     """One line of the answer; nothing where it cannot be read, as at a cut."""
     try:
         said = json.loads(line)
-    except ValueError:
+    except UNREADABLE:
         return {}
     return said if isinstance(said, dict) else {}

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import TransientError
 from platform_assets.core.fork_calls import describe_exit
 from platform_assets.core.jobs import Job, OnEnd, TaskEnd, TaskState
@@ -216,7 +217,7 @@ async def _read_line(host: asyncio.subprocess.Process) -> dict[str, Any]:
     """What the host says next; empty when it is gone."""
     assert host.stdout is not None
     while (line := await host.stdout.readline()).endswith(b"\n"):
-        with suppress(ValueError):  # what a library prints while it is imported
+        with suppress(*UNREADABLE):  # what a library prints while it is imported
             return json.loads(line)
     return {}
 

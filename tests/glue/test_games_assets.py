@@ -2,18 +2,22 @@
 """The games assets materialized in process against a real sandbox: what a run records."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
+from platform_assets.core.clock import SystemClock
 from platform_assets.games.entities import ENTITIES
 from platform_assets.games.glue import MODE_TAG
 from platform_assets.games.plan import Mode
 from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS
 from platform_assets.partitions import today
 from platform_assets.services import Services
+from platform_assets.settings import Settings
 from sandbox.process import SandboxProcess
-from tests.glue.conftest import GAMES
+from tests.glue.conftest import GAMES, Interposed
 from tests.glue.runs import (
     RAW,
     key_of,
@@ -132,6 +136,35 @@ def test_a_run_without_a_partition_counts_as_the_day_that_it_is(
     assert len(days) == 1
     assert days <= {before, today(services.clock.now())}
     assert services.objects.head(f"games/raw/genres/dt={min(days)}/manifest.json") is not None
+
+
+class ShiftedClock(SystemClock):
+    """A clock that goes on by itself, and that a test can move on besides."""
+
+    def __init__(self, start: datetime) -> None:
+        self.shift = start - super().now()
+
+    def now(self) -> datetime:
+        return super().now() + self.shift
+
+
+def test_a_run_over_midnight_has_one_day_for_all_of_its_steps(
+    settings: Settings, instance: dg.DagsterInstance
+):
+    clock = ShiftedClock(datetime(2026, 11, 20, 14, 59, tzinfo=UTC))
+
+    def take_two_hours(endpoint: str, query: str) -> None:
+        clock.shift += timedelta(hours=2)
+
+    late = Services(settings, clock)
+    late.igdb = replace(late.igdb, transport=Interposed(take_two_hours))
+    result = dg.materialize(
+        [RAW["genres"], RAW["themes"]], instance=instance, resources={"services": late}
+    )
+    late.state.close()
+    assert result.success
+    for name in ("genres", "themes"):
+        assert instance.get_materialized_partitions(key_of(f"raw_{name}")) == {"2026-11-20"}
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from platform_assets.command_line import run_command
 from platform_assets.core.errors import PermanentError
@@ -58,3 +59,14 @@ def test_a_defect_is_not_hidden():
 
     with pytest.raises(ZeroDivisionError):
         run_command(fail)
+
+
+def test_log_lines_of_a_command_go_to_standard_error(capsys: pytest.CaptureFixture[str]):
+    def answer(_: Services) -> list[str]:
+        structlog.get_logger("any").warning("multiquery_refused", reason="no")
+        return ["one"]
+
+    assert run_command(answer) == 0
+    said = capsys.readouterr()
+    assert said.out == "one\n"
+    assert "multiquery_refused" in said.err

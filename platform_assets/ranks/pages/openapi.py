@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any, cast
 
+from platform_assets.core.decoding import UNREADABLE
 from platform_assets.ranks.identity import identify_link
 from platform_assets.ranks.pages.apollo import as_fields
 from platform_assets.ranks.pages.cards import Ranking, strip_url
@@ -38,7 +39,7 @@ def read_openapi(body: bytes, rank_type: RankType) -> ResultPage:
     """
     try:
         fields = as_fields(json.loads(body.decode("utf-8-sig")))
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         raise truncated(Surface.OPENAPI, "JSON to its end") from None
     if "errorCode" in fields:
         said = f"{fields['errorCode']}: {fields.get('errorMessage')}"[:200]

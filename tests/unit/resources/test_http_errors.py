@@ -121,6 +121,9 @@ def test_an_error_says_what_was_tried_what_the_upstream_said_and_what_to_do():
         ("", None),
         ("nan", None),
         ("inf", None),
+        ("9" * 400, None),
+        (f"Fri, 20 Nov {'9' * 400} 12:00:30 GMT", None),
+        (f"Fri, 20 Nov 2026 12:00:30 +{'9' * 400}", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None):

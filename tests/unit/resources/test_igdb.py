@@ -141,11 +141,34 @@ async def test_a_token_is_in_no_repr_of_what_keeps_it():
         assert "token-number-1" not in repr(source) + repr(client)
 
 
+@pytest.mark.parametrize(
+    "body", [b"<html>hello</html>", b'{"access_token":"a\xff","expires_in":9}', b"[" * 20_000]
+)
 @virtual_time
-async def test_a_token_endpoint_that_is_something_else_is_named():
-    api = FakeIgdb(respond_token=lambda: httpx.Response(200, text="<html>hello</html>"))
-    with pytest.raises(RefusedError, match="answered without a token: check SLUICE_IGDB_TOKEN_URL"):
+async def test_a_token_endpoint_that_is_something_else_is_tried_again_and_then_named(body: bytes):
+    api = FakeIgdb(respond_token=lambda: httpx.Response(200, content=body))
+    with pytest.raises(TransientError, match="answered without a token") as caught:
         await fetch_many(api, 1)
+    assert caught.value.kind == "bad_token_reply"
+    assert "SLUICE_IGDB_TOKEN_URL" in str(caught.value)
+    assert len(api.token_forms) == 3
+
+
+@pytest.mark.parametrize("seconds", [0, -5])
+@virtual_time
+async def test_a_token_that_comes_without_a_life_is_asked_for_once(seconds: int):
+    api = FakeIgdb(token_seconds=seconds)
+    async with make_source(api).open() as client:
+        for number in range(1, 7):
+            await client.fetch("games", query(number))
+    assert len(api.token_forms) == 1
+
+
+@pytest.mark.parametrize("header", ["9" * 5_000, "-1", "12.5", "٣", "many"])
+@virtual_time
+async def test_a_total_that_is_no_number_of_rows_is_none(header: str):
+    answer = httpx.Response(200, json=[{"id": 6}], headers=[(b"x-count", header.encode())])
+    assert (await fetch_once(first_then_normal(answer))).total is None
 
 
 @virtual_time

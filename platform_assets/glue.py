@@ -197,7 +197,7 @@ def partition_check(
 def tell_finding(
     context: dg.AssetExecutionContext, key: dg.AssetKey, finding: Finding, partition: str
 ) -> None:
-    """Tells Dagster the result of a check about one partition, which is materialized: of its newest materialization.
+    """Tells Dagster the result of a check about one partition: of its newest materialization, if it has one.
 
     Args:
         context: Of the step; the check is one of its specs, with the partitions of the asset.
@@ -205,9 +205,9 @@ def tell_finding(
         finding: What was found; its name is the check's.
         partition: Which partition.
     """
-    told = context.instance.fetch_materializations(
+    found = context.instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
-    ).records[0]
+    ).records
     evaluation = dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=finding.name,
@@ -217,8 +217,10 @@ def tell_finding(
         metadata=finding.numbers,
         partition=partition,
         target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-            run_id=told.run_id, storage_id=told.storage_id, timestamp=told.timestamp
-        ),
+            run_id=found[0].run_id, storage_id=found[0].storage_id, timestamp=found[0].timestamp
+        )
+        if found
+        else None,
     )
     context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
 

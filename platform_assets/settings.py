@@ -180,6 +180,10 @@ class Settings(BaseSettings):
     products_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="Seconds that one try of a product may take."
     )
+    products_read_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5,
+        description="Share of a batch, or of a day, that must be read for it to be believed.",
+    )
     products_sensor_seconds: Annotated[int, Field(ge=5)] = Field(
         default=30, description="Seconds between two looks for batches that wait."
     )

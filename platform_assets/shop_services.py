@@ -280,4 +280,5 @@ class ShopServices:
                 lease_seconds=settings.unit_lease_seconds,
             ),
             on_progress=on_progress,
+            read_share=settings.products_read_share,
         )

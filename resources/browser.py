@@ -111,9 +111,9 @@ class BrowserPool:
         Raises:
             TransientError: The kinds of `http_errors.py`, and `no_reply`, `page_crashed`, `page_closed`,
                 `browser_died`, `browser_not_started`.
-            PermanentError: kinds `not_found`, `download` and the others of the table.
-            RefusedError: `redirected` (to a host that is not allowed), `bad_url`, `browser_keeps_dying`, and the
-                table's.
+            PermanentError: kinds `not_found`, `download`, `redirected` (to a host that is not allowed) and the others
+                of the table.
+            RefusedError: `bad_url`, `browser_keeps_dying`, and the table's.
         """
         seconds = self._policy.timeout_seconds if timeout_seconds is None else timeout_seconds
         load = PageLoad(url, headers or {}, capture, seconds)

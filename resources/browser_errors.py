@@ -12,6 +12,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 """What Chromium is called on the PATH, in the order in which it is looked for."""
 
 _LATER = "Run it again; if it goes on, open the page by hand and see what it does."
+_LOOK = "Open the page by hand and see where it leads."
 _NETWORK = "Run it again; if it goes on, check the network and the URL."
 
 TIMEOUT = Rule(Action.RETRY, "timeout", _LATER)
@@ -35,9 +36,9 @@ DOWNLOAD = Rule(
     Action.PERMANENT, "download", "The URL is a file and no page: downloads are refused."
 )
 REDIRECTED = Rule(
-    Action.REFUSE,
+    Action.PERMANENT,
     "redirected",
-    "The URL has moved to a host that is not allowed: correct the URL, or allow the host.",
+    "It leads to a host that is not allowed. If others do so too, the site has moved: correct the URL.",
 )
 BAD_URL = Rule(Action.REFUSE, "bad_url", "Correct the URL.")
 
@@ -56,7 +57,7 @@ _NET_RULES = (
     (r"CERT_\w+|SSL_\w+|BAD_SSL_\w+", _CONNECT),
     (r"CONTENT_DECODING_\w+", Rule(Action.RETRY, "invalid_body", _LATER)),
     (r"CONTENT_LENGTH_MISMATCH|INCOMPLETE_\w+|INVALID_\w*RESPONSE|RESPONSE_\w+", _TRUNCATED),
-    (r"TOO_MANY_REDIRECTS|UNSAFE_REDIRECT", Rule(Action.REFUSE, "redirected", "Correct the URL.")),
+    (r"TOO_MANY_REDIRECTS|UNSAFE_REDIRECT", Rule(Action.PERMANENT, "redirected", _LOOK)),
     (r"INVALID_URL|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|UNSAFE_PORT", BAD_URL),
 )
 _WORDS = (

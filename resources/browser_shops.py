@@ -14,7 +14,7 @@ from resources.browser_messages import BrowserPolicy
 from resources.cap_state import CapStates
 from resources.caps import Cap
 from resources.limiter import CapGate
-from resources.shops import NOTHING_THERE, SHOP_ERRORS, find_host
+from resources.shops import NOTHING_THERE, find_host, make_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class BrowserShops:
             pages=cap.in_flight,
             timeout_seconds=self.timeout_seconds,
             allowed_hosts=_list_allowed(hosts),
-            table=SHOP_ERRORS,
+            table=make_table(platform),
         )
         async with (
             CapGate(cap, self.states) as gate,
@@ -91,6 +91,10 @@ class BrowserShop:
                 return None
             raise
         return fetched.body
+
+    def slow_down(self, seconds: float) -> None:
+        """See `ShopSource.slow_down`."""
+        self._gate.throttled(seconds)
 
 
 def _list_allowed(hosts: Mapping[str, str]) -> frozenset[str]:

@@ -85,8 +85,12 @@ class Visit:
         # 304: the reply was in the page's cache, and is there.
         if response is None or response.status == 304:
             return
-        if rule := self._policy.table.find_status(response.status):
-            raise await self._judge_status(response, rule)
+        body = b""
+        if response.status != 200:  # reading costs a round trip
+            with suppress(*playwright_errors()):
+                body = await response.body()
+        if rule := self._policy.table.find_reply(response.status, response.headers, body):
+            raise self._judge_status(response, rule, body)
 
     def judge(self, error: Exception, *, browser_lives: bool) -> PlatformError:
         """The error of our tree for a load that Playwright gave up."""
@@ -110,10 +114,7 @@ class Visit:
         seen = f"; {self._not_json} such replies were no JSON" if self._not_json else ""
         return self._fail(NO_REPLY, f"no JSON reply ({wanted}) within {seconds:g} s{seen}")
 
-    async def _judge_status(self, response: "Response", rule: Rule) -> PlatformError:
-        body = b""
-        with suppress(*playwright_errors()):
-            body = await response.body()
+    def _judge_status(self, response: "Response", rule: Rule, body: bytes) -> PlatformError:
         return Failure(
             rule,
             self._load.describe(),

@@ -26,6 +26,7 @@ from resources.http_errors import (
     ErrorTable,
     Failure,
     Rule,
+    describe_status,
     parse_retry_after,
     quote_upstream,
 )
@@ -192,7 +193,7 @@ class HttpClient:
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 return self._judge_exception(request, tries, error)
         self._bytes_received += len(reply.content)
-        if rule := self._policy.table.find_status(reply.status):
+        if rule := self._policy.table.find_reply(reply.status, reply.headers, reply.content):
             return self._judge_status(request, tries, reply, rule)
         return self._check_body(request, tries, reply)
 
@@ -217,7 +218,7 @@ class HttpClient:
         return Failure(
             rule,
             request.describe(),
-            f"HTTP {reply.status}",
+            describe_status(reply.status, reply.headers.get("location")),
             quote_upstream(body, self._list_secrets(request, tries)),
             parse_retry_after(reply.headers.get("retry-after"), self._clock.now()),
         )

@@ -4,7 +4,8 @@ A client with other rules passes its own table: `DEFAULT_TABLE.override({404: Ru
 """
 
 import math
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -88,13 +89,36 @@ _NETWORK = "Run it again; if it goes on, check the network and the URL."
 _QUERY = "The request itself is wrong: correct the query."
 
 
+Recognize = Callable[[int, Mapping[str, str], bytes], Rule | None]
+"""A rule for a reply by its status, headers (names in lower case) and body; None: the table decides by the status."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
-    """Rules by status, then by class of status (4 for 4xx), and by exception (first that fits)."""
+    """Rules by status, then by class of status (4 for 4xx), and by exception (first that fits).
+
+    Attributes:
+        statuses: Rule by status.
+        classes: Rule by the hundreds of the status.
+        exceptions: Rules by exception.
+        recognize: Looked at first, for what the status alone does not say; None where there is no such thing.
+    """
 
     statuses: Mapping[int, Rule]
     classes: Mapping[int, Rule]
     exceptions: tuple[tuple[type[Exception], Rule], ...]
+    recognize: Recognize | None = None
+
+    def find_reply(self, status: int, headers: Mapping[str, str], body: bytes) -> Rule | None:
+        """The rule of a reply; None when it is no failure.
+
+        Args:
+            status: Its status.
+            headers: Names in lower case.
+            body: Its body, or the beginning of it.
+        """
+        found = self.recognize(status, headers, body) if self.recognize is not None else None
+        return found or self.find_status(status)
 
     def find_status(self, status: int) -> Rule | None:
         """The rule of a status; None when it is no failure (2xx without a rule of its own)."""
@@ -104,9 +128,26 @@ class ErrorTable:
         """The rule of an exception; None when the table does not know it: a bug, not a failure."""
         return next((rule for kind, rule in self.exceptions if isinstance(error, kind)), None)
 
-    def override(self, statuses: Mapping[int, Rule]) -> "ErrorTable":
-        """This table with other rules for some statuses."""
-        return replace(self, statuses=MappingProxyType({**self.statuses, **statuses}))
+    def override(
+        self,
+        statuses: Mapping[int, Rule],
+        *,
+        classes: Mapping[int, Rule] | None = None,
+        recognize: Recognize | None = None,
+    ) -> "ErrorTable":
+        """This table with other rules for some statuses.
+
+        Args:
+            statuses: Rule by status.
+            classes: Rule by the hundreds of the status; a status with a rule of its own in this table keeps it.
+            recognize: See `ErrorTable`.
+        """
+        return replace(
+            self,
+            statuses=MappingProxyType({**self.statuses, **statuses}),
+            classes=MappingProxyType({**self.classes, **(classes or {})}),
+            recognize=recognize or self.recognize,
+        )
 
 
 DEFAULT_TABLE = ErrorTable(
@@ -193,6 +234,13 @@ def _seconds_until(value: str, now: datetime) -> float | None:
         return None
     # HTTP dates are GMT, also when they end in -0000.
     return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+
+
+def describe_status(status: int, location: str | None = None) -> str:
+    """How errors name a status; of a redirect where it points, without its query, which may hold a secret."""
+    if status // 100 != 3 or not location:
+        return f"HTTP {status}"
+    return f"HTTP {status} to {re.split('[?#]', location, maxsplit=1)[0][:SAID_LENGTH]}"
 
 
 def quote_upstream(text: str, secrets: Collection[str] = ()) -> str:

@@ -39,14 +39,15 @@ PAGE_ERRORS = DEFAULT_TABLE.override(
         400: Rule(Action.PERMANENT, "bad_request", _QUESTION),
         403: Rule(Action.RETRY, "blocked", _SLOWER),
         414: Rule(Action.PERMANENT, "bad_request", _QUESTION),
+        405: Rule(Action.PERMANENT, "bad_request", _QUESTION),
         429: Rule(Action.RETRY, "throttled", _SLOWER),
-        **{
-            status: Rule(
-                Action.RETRY, "redirected", "It points elsewhere instead of answering: look where."
-            )
-            for status in (301, 302, 303, 307, 308)
-        },
-    }
+    },
+    classes={
+        3: Rule(
+            Action.RETRY, "redirected", "It points elsewhere instead of answering: look where."
+        ),
+        4: Rule(Action.PERMANENT, "bad_request", _QUESTION),
+    },
 )
 """What failures of a page mean: its own matter, tried again at its own time. Slowing down is the crawl's decision."""
 
@@ -65,7 +66,8 @@ OPENAPI_ERRORS = DEFAULT_TABLE.override(
         ),
         404: Rule(Action.PERMANENT, "bad_request", _QUESTION),
         429: Rule(Action.RETRY, "throttled", _SLOWER),
-    }
+    },
+    classes={4: Rule(Action.PERMANENT, "bad_request", _QUESTION)},
 )
 """SOURCE: naver-openapi-guide, error codes: 401 and 403 are about the application, 429 about its quota."""
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -13,28 +13,59 @@ from platform_assets.products.platform import PageRequest, ShopPlatform
 from resources.cap_state import CapStates
 from resources.caps import Cap
 from resources.http_client import HttpClient, HttpPolicy
-from resources.http_errors import DEFAULT_TABLE, Action, Rule
+from resources.http_errors import DEFAULT_TABLE, Action, ErrorTable, Rule
 from resources.http_messages import HttpRequest
 from resources.limiter import CapGate
+
+BLOCKED = "blocked"
+"""Kind of the error that a block page becomes."""
 
 NOTHING_THERE = "not_found"
 """Kind of the error that 404 and 410 become."""
 
+_SLOWER = "The shop blocks us: lower the cap of this shop, and redrive its batches later."
+_BAD_REQUEST = Rule(
+    Action.PERMANENT,
+    "bad_request",
+    "The shop does not take this request: look at the page; if others fail alike, adapt the shop's module.",
+)
+
+
 SHOP_ERRORS = DEFAULT_TABLE.override(
     {
-        400: Rule(
+        400: _BAD_REQUEST,
+        403: Rule(Action.REFUSE, BLOCKED, _SLOWER),
+        405: _BAD_REQUEST,
+        451: Rule(
+            Action.PERMANENT, "unavailable", "The shop may not show it here: look at the page."
+        ),
+    },
+    classes={
+        3: Rule(
             Action.PERMANENT,
-            "bad_request",
-            "The shop does not understand this request: adapt its module.",
+            "redirected",
+            "Its page leads elsewhere, as that of a product does which is not sold any more: look at it, and take it "
+            "off the known products.",
         ),
-        403: Rule(
-            Action.REFUSE,
-            "blocked",
-            "The shop blocks us: lower the cap of this shop, and redrive its batches later.",
-        ),
-    }
+        4: _BAD_REQUEST,
+    },
 )
-"""What a shop's failures mean: a page that it does not understand is one product's matter, a block is everybody's."""
+"""What a shop's failures mean. What a shop says of one page is that product's matter: it has moved, it is not to be
+shown, its request is not understood. Only refused credentials (401) and a block (403, and what the platform knows
+it by) are everybody's."""
+
+
+def make_table(platform: ShopPlatform, table: ErrorTable = SHOP_ERRORS) -> ErrorTable:
+    """The table for one shop: what is a block without a 403 is known by the platform."""
+
+    def recognize(status: int, headers: Mapping[str, str], body: bytes) -> Rule | None:
+        sign = None if status == 403 else platform.find_challenge(status, headers, body)
+        if sign is None:
+            return None
+        return Rule(Action.PERMANENT, BLOCKED, f"It is {sign} instead of content. {_SLOWER}")
+
+    return table.override({}, recognize=recognize)
+
 
 _HEADERS = {"user-agent": "sluice/1", "accept-language": "ko-KR,ko;q=0.9"}
 
@@ -70,22 +101,25 @@ class HttpShops:
         async with CapGate(cap, self.states) as gate:
             client = HttpClient(
                 gate,
-                policy=self.policy,
+                policy=replace(self.policy, table=make_table(platform, self.policy.table)),
                 headers=_HEADERS,
                 transport=self.transport,
                 clock=self.clock,
             )
             async with client:
-                yield HttpShop(platform.name, hosts, client)
+                yield HttpShop(platform, hosts, client, gate)
 
 
 class HttpShop:
     """A shop that is open; satisfies `ShopSource` of `platform_assets/products/source.py`."""
 
-    def __init__(self, name: str, hosts: Mapping[str, str], client: HttpClient) -> None:
-        self._name = name
+    def __init__(
+        self, platform: ShopPlatform, hosts: Mapping[str, str], client: HttpClient, gate: CapGate
+    ) -> None:
+        self._platform = platform
         self._hosts = hosts
         self._client = client
+        self._gate = gate
 
     async def fetch(self, request: PageRequest) -> bytes | None:
         """See `ShopSource.fetch`."""
@@ -95,17 +129,21 @@ class HttpShop:
             if error.kind == NOTHING_THERE:
                 return None
             raise
-        return reply.content
+        return self._platform.to_utf8(reply.content, reply.headers.get("content-type", ""))
+
+    def slow_down(self, seconds: float) -> None:
+        """See `ShopSource.slow_down`."""
+        self._gate.throttled(seconds)
 
     def _describe(self, request: PageRequest) -> HttpRequest:
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False)
         json_header = {} if body is None else {"content-type": "application/json"}
         return HttpRequest(
             request.method,
-            find_host(self._name, self._hosts, request) + request.path,
+            find_host(self._platform.name, self._hosts, request) + request.path,
             headers={**json_header, **request.headers},
             content=None if body is None else body.encode(),
-            label=self._name,
+            label=self._platform.name,
         )
 
 

@@ -46,8 +46,9 @@ class BatchResult:
         statuses: Snapshots by sale status.
         failures: Products that could not be read, in this run or in one before.
         counted_at: When products, statuses and failures were counted; aware UTC.
+        notes: Products by what is noted of them; see `ProductSnapshot.notes`.
         changes: Changes by kind, of all runs of the batch.
-        findings: What was checked; empty when not all products were tried.
+        findings: What was checked; of a batch whose products were not all tried, that this is so.
         reason: Why its tables were not published; None when they were.
     """
 
@@ -57,6 +58,7 @@ class BatchResult:
     statuses: Mapping[str, int]
     failures: tuple[FailedUnit, ...]
     counted_at: datetime
+    notes: Mapping[str, int] = field(default_factory=dict[str, int])
     changes: Mapping[str, int] = field(default_factory=dict[str, int])
     findings: tuple[Finding, ...] = ()
     reason: str | None = None

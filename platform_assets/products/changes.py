@@ -71,8 +71,13 @@ def compare(before: ProductSnapshot | None, now: ProductSnapshot) -> list[Change
     return [
         _change(kind, field, before, now)
         for field, kind in _COMPARED
-        if getattr(before, field) != getattr(now, field)
+        if getattr(before, field) != getattr(now, field) and not _is_unknown(kind, before, now)
     ]
+
+
+def _is_unknown(kind: ChangeKind, before: ProductSnapshot, now: ProductSnapshot) -> bool:
+    """A name that one of the pages did not tell has not changed."""
+    return kind is ChangeKind.NAME and None in (before.name, now.name)
 
 
 def _change(

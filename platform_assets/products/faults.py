@@ -1,6 +1,7 @@
 """The errors of reading a shop, each with its kind: what was read, what is wrong, what to do next."""
 
 from platform_assets.core.errors import PermanentError
+from platform_assets.products.blocking import BLOCKED
 
 
 def changed_structure(page: str, detail: str) -> PermanentError:
@@ -20,7 +21,7 @@ def blocked(page: str, sign: str) -> PermanentError:
     """The shop shows a block, captcha or login page instead of content."""
     return PermanentError(
         f"{page}: the shop shows {sign} instead of content. Lower the cap of this shop, and try again later",
-        kind="blocked",
+        kind=BLOCKED,
     )
 
 

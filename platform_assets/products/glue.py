@@ -16,7 +16,14 @@ from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
 from platform_assets.products.progress import DayProgress
-from platform_assets.products.quality import ACCEPT_TAG, FEW_FAILURES, NO_MASS_CHANGE
+from platform_assets.products.quality import (
+    ACCEPT_TAG,
+    DAY_READ,
+    FEW_FAILURES,
+    FEW_ODD_FIELDS,
+    NO_MASS_CHANGE,
+    check_day_read,
+)
 from platform_assets.services import Services
 from resources.materializations_resource import tell_materializations
 
@@ -26,7 +33,9 @@ LATEST = dg.AssetKey(["products", "latest"])
 
 CHECKS = {
     NO_MASS_CHANGE: "Not too many products have vanished at once; otherwise the latest table is left as it is.",
-    FEW_FAILURES: "Not too many products could not be read.",
+    FEW_FAILURES: "Not too many products could not be read; too few that could, and the batch is not believed.",
+    FEW_ODD_FIELDS: "No field is in a form that is not understood on many pages.",
+    DAY_READ: "Enough of the shop's day was read; told with the batch that ends the day.",
 }
 """Checks of the snapshots."""
 
@@ -35,6 +44,9 @@ DAY_TAG = "sluice/day"
 
 ALERT = "product_batch_failed"
 """Kind of the alert about a batch that failed; its subject is the batch."""
+
+DAY_ALERT = "product_day_unread"
+"""Kind of the alert about a day of which too little was read; its subject is `<platform>/<day>`."""
 
 Told = BatchResult | DayProgress
 Tell = Callable[[Told], None]
@@ -69,6 +81,7 @@ def scan_batches(
     for told in Background(partial(_scan, services, batches, accepted)).follow():
         if isinstance(told, DayProgress):
             lines.tell(told)
+            _tell_day(context, services, told, results)
             continue
         results[told.batch] = told
         _tell_batch(context, services, told)
@@ -104,6 +117,8 @@ def _tell_batch(context: dg.AssetExecutionContext, services: Services, result: B
     if result.reason is not None:
         context.log.warning("%s: %s", cell, result.reason)
         services.alerts.tell_once(ALERT, cell, result.reason)
+        for finding in result.findings:
+            tell_finding(context, SNAPSHOTS, finding, cell)
         return
     services.alerts.clear(ALERT, cell)
     numbers = _count(result)
@@ -126,6 +141,25 @@ def _tell_batch(context: dg.AssetExecutionContext, services: Services, result: B
         tell_finding(context, SNAPSHOTS, finding, cell)
 
 
+def _tell_day(
+    context: dg.AssetExecutionContext,
+    services: Services,
+    progress: DayProgress,
+    results: Iterable[Batch],
+) -> None:
+    """Whether enough of a shop's day was read, once its last batch has ended."""
+    if progress.waiting:
+        return
+    finding = check_day_read(progress, services.settings.products_read_share)
+    last = max(each for each in results if each.platform == progress.platform)
+    tell_finding(context, SNAPSHOTS, finding, last.key)
+    subject = f"{progress.platform}/{progress.day}"
+    if finding.passed:
+        services.alerts.clear(DAY_ALERT, subject)
+    else:
+        services.alerts.tell_once(DAY_ALERT, subject, finding.text)
+
+
 def _count(result: BatchResult) -> dict[str, Any]:
     report = result.report
     return {
@@ -138,6 +172,7 @@ def _count(result: BatchResult) -> dict[str, Any]:
         "retries": report.retries,
         "seconds": round(report.seconds, 3),
         **{f"products_{status}": count for status, count in sorted(result.statuses.items())},
+        **{f"notes/{note}": count for note, count in result.notes.items()},
     }
 
 

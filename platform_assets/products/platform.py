@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from platform_assets.products.blocking import find_challenge
+from platform_assets.products.charsets import to_utf8
 from platform_assets.products.faults import bad_product_id, changed_structure, no_price
 from platform_assets.products.json_reading import Node
 from platform_assets.products.product import (
@@ -157,6 +159,14 @@ class ShopPlatform(ABC):
     @abstractmethod
     def product_url(self, product_id: str) -> str:
         """The page for people. Raises as `check_id` does."""
+
+    def find_challenge(self, status: int, headers: Mapping[str, str], body: bytes) -> str | None:
+        """What a reply is instead of content, by its status and headers; see `blocking.find_challenge`."""
+        return find_challenge(status, headers, body)
+
+    def to_utf8(self, body: bytes, content_type: str) -> bytes:
+        """A reply's body as UTF-8; see `charsets.to_utf8`."""
+        return to_utf8(body, content_type)
 
     def check_id(self, product_id: str) -> str:
         """The id itself.

@@ -21,10 +21,10 @@ class DayProgress:
         failed: Batches that say nothing that can be believed, or did not come to their end.
         products: Of the day.
         products_done: Read.
-        products_failed: Tried and not read.
+        products_failed: Tried and not read; once all batches have ended, all that were not read.
         percent: Of the products, 0 to 100.
         updated_at: When the numbers were read.
-        ends_at: Estimate; None while nothing is done, and at the end.
+        ends_at: Estimate; None while nothing is done, and once all batches have ended.
     """
 
     platform: str
@@ -59,12 +59,15 @@ def measure_day(
         return None
     total = sum(len(each.products) for each in planned)
     done, failed = states.get(UnitState.DONE, 0), states.get(UnitState.FAILED, 0)
+    waiting = sum(each.state in (UnitState.PENDING, UnitState.RUNNING) for each in planned)
+    if not waiting:
+        failed = max(failed, total - done)  # what is left belongs to batches that have failed
     tried = done + failed
     return DayProgress(
         platform=planned[0].batch.platform,
         day=planned[0].batch.day,
         batches=len(planned),
-        waiting=sum(each.state in (UnitState.PENDING, UnitState.RUNNING) for each in planned),
+        waiting=waiting,
         completed=sum(each.state is UnitState.DONE for each in planned),
         failed=sum(each.state is UnitState.FAILED for each in planned),
         products=total,

@@ -1,4 +1,4 @@
-"""The tables of a batch whose products were all tried: snapshots first, then, if they can be believed, the changes.
+"""The tables of a batch whose products were all tried, if it can be believed: snapshots, changes, the latest table.
 
     products/<platform>/<day>/<batch>/snapshots.parquet
     products/<platform>/<day>/<batch>/changes.parquet
@@ -9,7 +9,7 @@ Publishing a batch again changes nothing; with products that failed before, it a
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from platform_assets.core.findings import Finding
 from platform_assets.core.object_keys import join_key
@@ -17,9 +17,14 @@ from platform_assets.core.objects import ObjectStore
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch
 from platform_assets.products.changes import Change
-from platform_assets.products.latest import News, apply
+from platform_assets.products.latest import News, apply, find_news, read_latest
 from platform_assets.products.product import ProductSnapshot
-from platform_assets.products.quality import check_failures, check_mass_change
+from platform_assets.products.quality import (
+    Belief,
+    check_failures,
+    check_mass_change,
+    check_odd_fields,
+)
 from platform_assets.products.tables import read_changes, write_changes, write_snapshots
 
 
@@ -43,17 +48,16 @@ def publish_batch(
     result: BatchResult,
     snapshots: Sequence[ProductSnapshot],
     etag: str | None,
-    *,
-    mass_accepted: bool = False,
+    belief: Belief | None = None,
 ) -> Published:
-    """Writes the tables of a batch.
+    """Writes the tables of a batch, if it can be believed: of one that cannot, nobody reads a row.
 
     Args:
         objects: Where they go.
         result: The batch, and what failed in it.
         snapshots: Of all products that were read.
         etag: What `find_snapshots` said before the snapshots were collected.
-        mass_accepted: Whether a person says that a mass change is real.
+        belief: When it is.
 
     Raises:
         ObjectChangedError: Another run of the batch has written its snapshots since: collect them anew. Or other
@@ -62,12 +66,18 @@ def publish_batch(
         TransientError: The store does not answer.
     """
     batch = result.batch
+    belief = belief or Belief()
+    known = {each.product_id: each for each in read_latest(objects, batch.platform)}
+    published = _judge(result, snapshots, find_news(known, snapshots), belief)
+    if not published.believed:
+        return published
     objects.put_if(snapshots_key(batch), write_snapshots(snapshots), etag)
-    published = Published(believed=False, findings=())
 
     def publish(news: News) -> bool:
         nonlocal published
-        published = _publish_changes(objects, result, news, mass_accepted=mass_accepted)
+        published = _judge(result, snapshots, news, belief)
+        if published.believed:
+            published = replace(published, changes=_publish_changes(objects, result, news))
         return published.believed
 
     apply(objects, batch.platform, snapshots, publish)
@@ -90,19 +100,26 @@ def changes_key(batch: Batch) -> str:
     return join_key("products", batch.key, "changes.parquet")
 
 
-def _publish_changes(
-    objects: ObjectStore, result: BatchResult, news: News, *, mass_accepted: bool
+def _judge(
+    result: BatchResult, snapshots: Sequence[ProductSnapshot], news: News, belief: Belief
 ) -> Published:
-    mass = check_mass_change(news.before, news.fresh, result.products, accepted=mass_accepted)
-    findings = (mass, check_failures(result.failures, result.products))
-    if not mass.passed:
-        return Published(believed=False, findings=findings)
+    """Whether a batch is believed, by its checks."""
+    read = result.products - len(result.failures)
+    findings = (
+        check_mass_change(news.before, news.fresh, read, accepted=belief.mass_accepted),
+        check_failures(result.failures, result.products, belief.read_share),
+        check_odd_fields(snapshots),
+    )
+    return Published(all(each.passed or not each.grave for each in findings), findings)
+
+
+def _publish_changes(objects: ObjectStore, result: BatchResult, news: News) -> dict[str, int]:
+    """Writes the changes; how many there are by kind."""
     key = changes_key(result.batch)
     info = objects.head(key)
     changes = [*_read_told(objects, key, news), *news.changes] if info else news.changes
     objects.put_if(key, write_changes(changes), info.etag if info else None)
-    counts = Counter(change.kind.value for change in changes)
-    return Published(believed=True, findings=findings, changes=dict(counts))
+    return dict(Counter(change.kind.value for change in changes))
 
 
 def _read_told(objects: ObjectStore, key: str, news: News) -> list[Change]:

@@ -40,9 +40,17 @@ from platform_assets.products.batches import (
     find_batch,
     mark_batch,
 )
+from platform_assets.products.blocking import BlockWatch
 from platform_assets.products.platform import ShopPlatform, not_found_snapshot
 from platform_assets.products.product import ProductSnapshot, SaleStatus
 from platform_assets.products.publishing import find_snapshots, publish_batch
+from platform_assets.products.quality import (
+    NO_MASS_CHANGE,
+    READ_SHARE,
+    Belief,
+    count_notes,
+    tell_unread,
+)
 from platform_assets.products.source import ShopSource
 
 log = structlog.get_logger(__name__)
@@ -65,6 +73,7 @@ class Scanner:
         policy: Bounds and retries.
         on_progress: See `run_units`.
         mass_accepted: Whether a person says that products which vanish in a mass are really gone.
+        read_share: See `Belief`.
     """
 
     platform: ShopPlatform
@@ -76,6 +85,7 @@ class Scanner:
     policy: RunPolicy
     on_progress: OnProgress | None = None
     mass_accepted: bool = False
+    read_share: float = READ_SHARE
 
 
 async def scan_batch(scanner: Scanner, batch: Batch) -> BatchResult:
@@ -106,18 +116,21 @@ class _Reading:
         self._platform = scanner.platform
         self._source = scanner.source
         self._clock = scanner.clock
+        self._blocks = BlockWatch(scanner.source)
 
     async def read(self, unit: Unit, run: UnitRun) -> JsonObject:
         """The product's snapshot as JSON. Raises what the source and the platform's reader raise."""
         del run
-        product_id = unit.unit_id
+        with self._blocks.watching():
+            # As it is read back: lists, no tuples.
+            return msgspec.json.decode(msgspec.json.encode(await self._read(unit.unit_id)))
+
+    async def _read(self, product_id: str) -> ProductSnapshot:
         body = await self._source.fetch(self._platform.product_request(product_id))
         now = self._clock.now()
         if body is None:
-            snapshot = not_found_snapshot(self._platform, product_id, now)
-        else:
-            snapshot = self._platform.read_product(product_id, body, now)
-        return msgspec.to_builtins(snapshot)
+            return not_found_snapshot(self._platform, product_id, now)
+        return self._platform.read_product(product_id, body, now)
 
 
 def _open_plan(ledger: DayLedger, planned: PlannedBatch) -> Plan:
@@ -178,9 +191,12 @@ def _conclude(
         dict(Counter(snapshot.sale_status.value for snapshot in snapshots)),
         failures,
         counted_at,
+        count_notes(snapshots),
     )
-    if report.left or (report.stopped and report.failed):
-        return _fail(scanner, replace(result, reason=_tell_stop(report)))
+    if report.left:
+        reason = _tell_stop(report)
+        stopped = tell_unread(failures, len(records), reason)
+        return _fail(scanner, replace(result, reason=reason, findings=(stopped,)))
     return _publish(scanner, plan, snapshots, result, etag)
 
 
@@ -193,13 +209,22 @@ def _publish(
 ) -> BatchResult:
     """Writes the tables and notes the end; what cannot be believed is read again by the next run."""
     published = publish_batch(
-        scanner.objects, result, snapshots, etag, mass_accepted=scanner.mass_accepted
+        scanner.objects,
+        result,
+        snapshots,
+        etag,
+        Belief(scanner.read_share, mass_accepted=scanner.mass_accepted),
     )
     result = replace(result, findings=published.findings, changes=published.changes)
     if not published.believed:
-        gone = [each for each in snapshots if each.sale_status is SaleStatus.NOT_FOUND]
-        scanner.ledger.take_back(plan, [each.product_id for each in gone])
-        reason = " ".join(finding.text for finding in published.findings if not finding.passed)
+        if any(each.name == NO_MASS_CHANGE and not each.passed for each in published.findings):
+            gone = [each for each in snapshots if each.sale_status is SaleStatus.NOT_FOUND]
+            scanner.ledger.take_back(plan, [each.product_id for each in gone])
+        reason = " ".join(
+            each.text for each in published.findings if each.grave and not each.passed
+        )
+        if result.report.stopped:
+            reason += f" The run was stopped: {result.report.stopped}"
         return _fail(scanner, replace(result, reason=reason))
     scanner.ledger.close_plan(plan)
     mark_batch(scanner.ledger, result.batch, UnitState.DONE, _count(result))
@@ -227,9 +252,7 @@ def _is_failed(record: UnitRecord) -> bool:
 
 
 def _tell_stop(report: Report) -> str:
-    """Why a run ended early; a refusal by the last product is no less of one."""
-    if not report.left:
-        return f"{report.failed} products could not be read ({report.stopped})"
+    """Why a run ended early."""
     return f"{report.left} products are left ({report.stopped or 'another run has them'})"
 
 

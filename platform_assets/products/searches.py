@@ -16,6 +16,7 @@ from platform_assets.core.ledger import UnitLedger
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import JsonObject, Plan, Report, Unit
+from platform_assets.products.blocking import BlockWatch
 from platform_assets.products.listing import search_products
 from platform_assets.products.platform import ShopPlatform
 from platform_assets.products.product import ListedProduct
@@ -73,9 +74,14 @@ class _Answering:
         self._platform = searcher.platform
         self._source = searcher.source
         self._known = searcher.known
+        self._blocks = BlockWatch(searcher.source)
 
     async def answer(self, unit: Unit, run: UnitRun) -> JsonObject:
         """How many products were found and added. Raises what the source and the platform's reader raise."""
+        with self._blocks.watching():
+            return await self._answer(unit, run)
+
+    async def _answer(self, unit: Unit, run: UnitRun) -> JsonObject:
         found = added = 0
         async for page in search_products(self._platform, self._source, unit.payload["keyword"]):
             run.ensure_held()

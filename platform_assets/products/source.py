@@ -13,7 +13,11 @@ class ShopSource(Protocol):
 
         Raises:
             TransientError: The shop does not answer, or answers with a passing error; another try may succeed.
-            PermanentError: The shop refuses this request.
+            PermanentError: The shop refuses this request. Kind `blocked`: it shows a block page.
             RefusedError: The shop refuses all requests, or there is no browser.
         """
+        ...
+
+    def slow_down(self, seconds: float) -> None:
+        """All processes leave the shop alone for so long, and are slower from then on. Never blocks."""
         ...

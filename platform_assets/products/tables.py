@@ -42,10 +42,19 @@ SNAPSHOTS = _schema(
         "review_count": pa.int64(),
         "url": pa.string(),
         "scanned_at": _TIME,
+        "notes": pa.list_(pa.string()),
     },
-    optional=("name", "brand", "original_price", "discounted_price", "rating", "review_count"),
+    optional=(
+        "name",
+        "brand",
+        "original_price",
+        "discounted_price",
+        "rating",
+        "review_count",
+        "notes",
+    ),
 )
-"""One row per product, by id; what the columns mean is `ProductSnapshot`."""
+"""One row per product, by id; what the columns mean is `ProductSnapshot`. Older files have no notes."""
 
 CHANGES = _schema(
     {
@@ -66,7 +75,7 @@ CHANGES = _schema(
 def write_snapshots(snapshots: Iterable[ProductSnapshot]) -> bytes:
     """A file of `SNAPSHOTS`."""
     ordered = sorted(snapshots, key=lambda each: each.product_id)
-    return _write([msgspec.structs.asdict(each) for each in ordered], SNAPSHOTS)
+    return _write([_to_row(each) for each in ordered], SNAPSHOTS)
 
 
 def read_snapshots(data: bytes, url: str) -> list[ProductSnapshot]:
@@ -95,16 +104,26 @@ def read_changes(data: bytes, url: str) -> list[Change]:
     return _read(data, CHANGES, list[Change], url)
 
 
+def _to_row(snapshot: ProductSnapshot) -> dict[str, Any]:
+    row = msgspec.structs.asdict(snapshot)
+    return {**row, "notes": list(snapshot.notes) or None}
+
+
 def _write(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema), file, compression="zstd")
     return file.getvalue()
 
 
+def _without_null_notes(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "notes" or value is not None}
+
+
 def _read(data: bytes, schema: pa.Schema, rows: type[T], url: str) -> T:
     try:
         table = pq.read_table(io.BytesIO(data), schema=schema)
-        return msgspec.convert(table.to_pylist(), rows)
+        found = [_without_null_notes(row) for row in table.to_pylist()]
+        return msgspec.convert(found, rows)
     except _DAMAGE as error:
         raise PermanentError(
             f"{url} cannot be read as a table of products ({error}): move it away and run its batch again",

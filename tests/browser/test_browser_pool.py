@@ -305,8 +305,8 @@ FAILURES = [
     ("status/403", RefusedError, "forbidden"),
     ("status/503", TransientError, "server_error"),
     ("download", PermanentError, "download"),
-    ("elsewhere", RefusedError, "redirected"),
-    ("away", RefusedError, "redirected"),
+    ("elsewhere", PermanentError, "redirected"),
+    ("away", PermanentError, "redirected"),
 ]
 
 

@@ -24,11 +24,17 @@ from platform_assets.core.units import UnitState
 from platform_assets.definitions import build_definitions
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batches import SCAN_PIPELINE, read_batch, split_day
-from platform_assets.products.glue import ALERT, CHANGES, LATEST, SNAPSHOTS
+from platform_assets.products.glue import ALERT, CHANGES, DAY_ALERT, LATEST, SNAPSHOTS
 from platform_assets.products.latest import read_latest
 from platform_assets.products.platform import PageRequest, ShopPlatform
 from platform_assets.products.product import ListedProduct, SaleStatus
-from platform_assets.products.quality import ACCEPT_TAG, FEW_FAILURES, NO_MASS_CHANGE
+from platform_assets.products.quality import (
+    ACCEPT_TAG,
+    DAY_READ,
+    FEW_FAILURES,
+    FEW_ODD_FIELDS,
+    NO_MASS_CHANGE,
+)
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from resources.state.dead_letters import DeadLetterFilter, SqlDeadLetters
@@ -61,6 +67,9 @@ class PlayedShop:
             yield self
         finally:
             self.open -= 1
+
+    def slow_down(self, seconds: float) -> None:
+        del seconds
 
     async def fetch(self, request: PageRequest) -> bytes | None:
         await asyncio.sleep(0)
@@ -216,6 +225,7 @@ def test_a_batch_shows_its_numbers_its_changes_and_its_checks(rig: Rig):
     assert {(each.check_name, each.passed, each.partition) for each in checks} == {
         (NO_MASS_CHANGE, True, FIRST),
         (FEW_FAILURES, True, FIRST),
+        (FEW_ODD_FIELDS, True, FIRST),
     }
     assert len(rig.latest()) == 50
 
@@ -279,6 +289,50 @@ def test_a_mass_change_fails_the_batch_tells_one_alert_and_leaves_the_latest_tab
     assert rig.scan(tomorrow).is_success
     assert rig.latest()["1000"].sale_status is SaleStatus.NOT_FOUND
     assert rig.latest()["1001"].scanned_at > before["1001"].scanned_at
+
+
+def checks_of(rig: Rig, run: dg.DagsterRun) -> dict[str, Any]:
+    logged = [event.event_specific_data for event in rig.events(run, "ASSET_CHECK_EVALUATION")]
+    return {each.check_name: each for each in logged}
+
+
+def test_a_batch_of_which_nothing_could_be_read_fails_with_a_failed_check_that_names_the_kinds(
+    rig: Rig,
+):
+    rig.split()
+    error = PermanentError("the page has another shape", kind="changed_structure")
+    rig.shop.failing = dict.fromkeys(map(str, range(1000, 1200)), error)
+    last = FIRST.replace("/1-of", "/3-of")
+    run = rig.scan(last)
+    assert not run.is_success
+    assert "20 of 20 products could not be read: changed_structure 20." in rig.failure(run)
+    check = checks_of(rig, run)[FEW_FAILURES]
+    assert (check.passed, check.partition) == (False, last)
+    assert "changed_structure 20" in check.description
+    assert rig.done() == set()
+
+
+def test_a_day_of_which_too_little_was_read_is_told_by_a_failed_check_and_one_alert(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    alerts: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        rig.services.alerts, "tell_once", lambda kind, subject, _: alerts.append((kind, subject))
+    )
+    rig.shop.count = 60
+    rig.split()
+    first, second = rig.keys()
+    rig.shop.failing = dict.fromkeys(
+        map(str, range(1000, 1050)), PermanentError("odd", kind="changed_structure")
+    )
+    assert DAY_READ not in checks_of(rig, rig.scan(first)), "the day has not ended"
+    run = rig.scan(second)
+    assert run.is_success
+    assert not checks_of(rig, run)[DAY_READ].passed
+    assert "10 of 60 products were read" in checks_of(rig, run)[DAY_READ].description
+    assert (DAY_ALERT, f"musinsa/{DAY}") in alerts
+    rig.shop.failing = {}
+    assert checks_of(rig, rig.scan(first))[DAY_READ].passed
 
 
 def test_a_person_can_say_that_a_mass_change_is_real(rig: Rig):

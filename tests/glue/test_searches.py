@@ -45,6 +45,9 @@ class PlayedShops:
             raise error
         yield self
 
+    def slow_down(self, seconds: float) -> None:
+        del seconds
+
     async def fetch(self, request: PageRequest) -> bytes | None:
         await asyncio.sleep(0)
         query = parse_qs(urlsplit(request.path).query)

@@ -57,6 +57,9 @@ class RankedShop:
     async def opened(self, _platform: ShopPlatform) -> AsyncGenerator["RankedShop"]:
         yield self
 
+    def slow_down(self, seconds: float) -> None:
+        del seconds
+
     async def fetch(self, request: PageRequest) -> bytes | None:
         place, _, product_id = request.path.partition("?")[0].rpartition("/")
         if place != "/api2/goods":

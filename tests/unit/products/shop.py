@@ -97,6 +97,7 @@ class PlayedSource:
         seconds: How long each answer takes, in the time of the loop.
         asked: Ids in the order in which they were asked for.
         answered: Those whose answer, good or bad, came to its end.
+        pauses: Seconds that the shop was to be left alone.
     """
 
     clock: Clock
@@ -109,6 +110,10 @@ class PlayedSource:
     seconds: float = 0.0
     asked: list[str] = field(default_factory=list[str])
     answered: list[str] = field(default_factory=list[str])
+    pauses: list[float] = field(default_factory=list[float])
+
+    def slow_down(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     async def fetch(self, request: PageRequest) -> bytes | None:
         product_id = request.path.rpartition("/")[2]

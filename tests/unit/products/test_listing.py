@@ -24,6 +24,9 @@ class Pages:
         self._bodies = bodies
         self.asked: list[PageRequest] = []
 
+    def slow_down(self, seconds: float) -> None:
+        del seconds
+
     async def fetch(self, request: PageRequest) -> bytes | None:
         self.asked.append(request)
         return self._bodies[min(len(self.asked), len(self._bodies)) - 1]
@@ -69,6 +72,9 @@ class Endless:
 
     def __init__(self) -> None:
         self.asked = 0
+
+    def slow_down(self, seconds: float) -> None:
+        del seconds
 
     async def fetch(self, request: PageRequest) -> bytes | None:
         del request

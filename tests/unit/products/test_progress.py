@@ -43,3 +43,12 @@ def test_nothing_is_estimated_before_the_first_product_and_after_the_last():
     unknown = measure_day([batch], {UnitState.DONE: 1}, None, BEGAN)
     assert unknown is not None
     assert unknown.ends_at is None
+
+
+def test_a_day_whose_batches_have_all_ended_has_no_estimate_and_nothing_left():
+    batches = planned(UnitState.DONE, UnitState.FAILED)
+    states = {UnitState.DONE: 80, UnitState.FAILED: 4, UnitState.PENDING: 16}
+    progress = measure_day(batches, states, BEGAN, BEGAN + timedelta(minutes=8))
+    assert progress is not None
+    assert (progress.products_done, progress.products_failed) == (80, 20)
+    assert (progress.percent, progress.ends_at) == (100.0, None)

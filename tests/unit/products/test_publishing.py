@@ -20,8 +20,8 @@ from platform_assets.products.publishing import (
     publish_batch,
     snapshots_key,
 )
-from platform_assets.products.quality import FEW_FAILURES, NO_MASS_CHANGE
-from platform_assets.products.tables import read_changes, read_snapshots, write_snapshots
+from platform_assets.products.quality import FEW_FAILURES, FEW_ODD_FIELDS, NO_MASS_CHANGE, Belief
+from platform_assets.products.tables import read_changes, write_snapshots
 from tests.fakes.clock import START
 from tests.unit.products.shop import (
     DAY,
@@ -56,7 +56,7 @@ def publish(
 ) -> Published:
     result = make_result(batch, len(snapshots) + len(failed), failed)
     etag = find_snapshots(objects, batch)
-    return publish_batch(objects, result, snapshots, etag, mass_accepted=mass_accepted)
+    return publish_batch(objects, result, snapshots, etag, Belief(0.0, mass_accepted=mass_accepted))
 
 
 def look(ids: Sequence[str], price: int = 100, days: int = 0) -> list[ProductSnapshot]:
@@ -98,6 +98,7 @@ def test_a_batch_has_its_snapshots_its_changes_and_its_part_of_the_latest_table(
     assert [(each.name, each.passed) for each in published.findings] == [
         (NO_MASS_CHANGE, True),
         (FEW_FAILURES, True),
+        (FEW_ODD_FIELDS, True),
     ]
     assert objects.get(snapshots_key(NEXT)) == write_snapshots(next_look())
     assert told(objects) == EXPECTED
@@ -124,13 +125,11 @@ def test_publishing_again_leaves_the_same_bytes_and_tells_the_same_changes():
     assert objects.written.count(latest_key(NAME)) == 1
 
 
-def test_a_batch_that_read_nothing_has_empty_tables():
+def test_a_batch_that_read_nothing_is_not_believed_and_writes_nothing():
     objects = PlayedObjects()
     published = publish(objects, [], BATCH, failed=[FIRST])
-    assert published.believed
-    assert read_snapshots(objects.get(snapshots_key(BATCH)), "") == []
-    assert told(objects, BATCH) == []
-    assert read_latest(objects, NAME) == []
+    assert not published.believed
+    assert objects.content() == {}
 
 
 def test_changes_of_an_earlier_run_stay_when_products_that_failed_are_added():
@@ -251,7 +250,7 @@ def test_a_mass_change_leaves_the_latest_table_and_tells_no_change():
     assert published.changes == {}
     assert [each.name for each in published.findings if not each.passed] == [NO_MASS_CHANGE]
     assert objects.get(latest_key(NAME)) == latest
-    assert objects.written == [snapshots_key(NEXT)]
+    assert objects.written == [], "a reader of snapshots sees no product that is falsely gone"
 
 
 def test_a_mass_change_keeps_the_changes_that_were_told_before():
@@ -278,6 +277,20 @@ def test_a_run_that_collected_before_another_one_wrote_is_refused_and_changes_no
     with pytest.raises(ObjectChangedError):
         publish_batch(objects, make_result(NEXT, 2), next_look()[:2], etag)
     assert objects.content() == content
+
+
+def test_a_batch_of_which_too_little_was_read_is_not_published():
+    objects = make_store()
+    result = make_result(NEXT, 20, failed=REST[:11])
+    snapshots = look([FIRST, SECOND, *REST[11:]], price=90, days=1)
+    before = objects.content()
+    published = publish_batch(objects, result, snapshots, None, Belief(0.5))
+    assert not published.believed
+    assert [each.text for each in published.findings if not each.passed] == [
+        "11 of 20 products could not be read: timeout 11."
+    ]
+    assert objects.content() == before
+    assert publish_batch(objects, result, snapshots, None, Belief(0.4)).believed
 
 
 def test_many_failures_alone_do_not_keep_a_batch_from_being_published():

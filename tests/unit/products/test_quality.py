@@ -81,15 +81,37 @@ def test_a_mass_change_names_its_first_products():
 
 
 @pytest.mark.parametrize(("failed", "total", "passed"), AMOUNTS)
-def test_many_failures_are_a_finding_but_not_a_grave_one(failed: int, total: int, passed: bool):
+def test_many_failures_are_a_finding_and_a_grave_one_when_too_little_was_read(
+    failed: int, total: int, passed: bool
+):
     finding = check_failures([FailedUnit(each, "broken", "") for each in make_ids(failed)], total)
-    assert finding.passed is passed
+    nothing_read = total > 0 and failed == total
+    assert finding.passed is (passed and not nothing_read)
     assert finding.name == FEW_FAILURES
-    assert not finding.grave
+    assert finding.grave is nothing_read
     assert finding.text.startswith(f"{failed} of {total} products could not be read")
 
 
-def test_failures_are_named_by_their_kinds_each_once():
+@pytest.mark.parametrize(
+    ("failed", "total", "share", "grave"),
+    [
+        (25, 50, 0.5, False),
+        (26, 50, 0.5, True),
+        (11, 50, 0.8, True),
+        (5, 6, 0.5, False),
+        (1, 1, 0.0, True),
+        (50, 50, 0.0, True),
+        (0, 0, 1.0, False),
+    ],
+)
+def test_a_batch_of_which_too_little_or_nothing_was_read_is_not_believed(
+    failed: int, total: int, share: float, grave: bool
+):
+    failures = [FailedUnit(each, "broken", "") for each in make_ids(failed)]
+    assert check_failures(failures, total, share).grave is grave
+
+
+def test_failures_are_counted_by_their_kinds():
     failures = [FailedUnit("1", "timeout", ""), FailedUnit("2", "blocked", "")]
     finding = check_failures([*failures, *failures], 50)
-    assert finding.text == "4 of 50 products could not be read: blocked, timeout."
+    assert finding.text == "4 of 50 products could not be read: blocked 2, timeout 2."

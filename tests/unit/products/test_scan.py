@@ -15,6 +15,11 @@ from platform_assets.core.errors import PermanentError, RefusedError, TransientE
 from platform_assets.core.units import Attempt, PlanState, Progress, Scope, Unit, UnitState
 from platform_assets.products.batch_result import BatchResult, FailedItem
 from platform_assets.products.batches import SCAN_PIPELINE, Batch
+from platform_assets.products.blocking import (
+    BLOCK_PAUSE_SECONDS,
+    MOST_BLOCKS,
+    THROTTLE_PAUSE_SECONDS,
+)
 from platform_assets.products.changes import ChangeKind
 from platform_assets.products.latest import latest_key
 from platform_assets.products.product import SaleStatus
@@ -23,6 +28,9 @@ from platform_assets.products.scan import scan_batch
 from tests.fakes.clock import START
 from tests.fakes.virtual_time import run_virtual
 from tests.unit.products.shop import NAME, POLICY, PRICE, Bench, make_snapshot
+
+REFUSED = RefusedError("the shop refuses this address: ask its owner", kind="address_refused")
+BLOCK_PAGE = PermanentError("it shows a captcha: try again later", kind="blocked")
 
 
 def told(bench: Bench, batch: Batch | None = None) -> list[tuple[str, str]]:
@@ -252,13 +260,76 @@ def test_a_defect_in_reading_one_product_does_not_stop_the_others():
     assert len(bench.snapshots()) == 4
 
 
-def test_a_batch_of_which_nothing_can_be_read_is_done_with_all_of_it_failed():
+def test_a_batch_of_which_nothing_can_be_read_has_failed_and_says_with_which_kinds():
     bench = Bench(5)
     bench.source.fail(bench.ids)
     result = bench.scan()
     assert (len(result.failures), result.statuses, result.changes) == (5, {}, {})
+    assert result.reason == "5 of 5 products could not be read: broken_page 5."
+    assert [(each.name, each.passed) for each in result.findings if not each.passed] == [
+        ("few_failures", False)
+    ]
+    assert bench.found().state is UnitState.FAILED
     assert bench.failed() == bench.ids
-    assert bench.latest() == {}
+    assert bench.objects.content() == {}
+
+
+MOVED = PermanentError("it points to a category: look at it", kind="redirected")
+
+
+def test_a_product_that_redirects_costs_itself_and_the_other_49_are_published():
+    bench = Bench(50)
+    bench.source.fail(bench.ids[3:4], MOVED)
+    result = bench.scan()
+    assert result.reason is None
+    assert [(each.unit_id, each.kind) for each in result.failures] == [(bench.ids[3], "redirected")]
+    assert [each.product_id for each in bench.snapshots()] == [
+        each for each in bench.ids if each != bench.ids[3]
+    ]
+    assert bench.found().state is UnitState.DONE
+
+
+def test_a_run_that_was_stopped_and_redriven_publishes_all_but_what_stopped_it():
+    bench = Bench(50)
+    bench.source.seconds = 1.0
+    bench.source.fail(bench.ids[3:4], REFUSED)
+    first = bench.scan()
+    assert first.reason is not None
+    assert [each.name for each in first.findings] == ["few_failures"]
+    assert [bench.scan().reason for _ in range(2)][-1] is None
+    assert sorted(bench.latest()) == [each for each in bench.ids if each != bench.ids[3]]
+    assert bench.failed() == [bench.ids[3]]
+    assert bench.found().state is UnitState.DONE
+
+
+def test_a_block_page_for_one_product_costs_that_product():
+    bench = Bench(50)
+    bench.source.fail(bench.ids[3:4], BLOCK_PAGE)
+    assert bench.scan().reason is None
+    assert bench.failed() == [bench.ids[3]]
+    assert bench.source.pauses == []
+
+
+def test_a_shop_that_blocks_is_asked_for_a_few_products_and_then_left_alone():
+    bench = Bench(50)
+    bench.source.seconds = 1.0
+    bench.source.fail(bench.ids, BLOCK_PAGE)
+    result = bench.scan()
+    assert result.reason is not None
+    assert "refused: it shows a captcha" in result.reason
+    assert len(bench.source.asked) <= MOST_BLOCKS + POLICY.concurrency
+    assert bench.source.pauses[0] == BLOCK_PAUSE_SECONDS
+    assert {each.kind for each in result.failures} == {"blocked"}
+    bench.source.failing.clear()
+    assert bench.scan().reason is None
+    assert sorted(bench.latest()) == bench.ids
+
+
+def test_a_shop_that_says_in_its_replies_that_it_is_asked_too_fast_is_paused():
+    bench = Bench(5)
+    bench.source.fail(bench.ids[:1], TransientError("too many", kind="throttled"), times=1)
+    assert bench.scan().reason is None
+    assert bench.source.pauses == [THROTTLE_PAUSE_SECONDS]
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.5, 7.5, 12.9])
@@ -362,7 +433,7 @@ def test_a_mass_change_fails_the_batch_and_touches_neither_latest_nor_changes():
     assert result.reason.startswith("10 of 20 products are not found any more, above 30%")
     assert day.bench.objects.get(latest_key(NAME)) == day.latest
     assert day.bench.objects.head(changes_key(day.batch)) is None
-    assert day.bench.objects.head(snapshots_key(day.batch)) is not None
+    assert day.bench.objects.head(snapshots_key(day.batch)) is None
     found = day.bench.found(day.batch)
     assert (found.state, found.reason) == (UnitState.FAILED, result.reason)
 
@@ -447,10 +518,9 @@ def test_a_mass_change_among_products_read_later_keeps_what_was_told():
     assert told(bench, batch) == [(each, ChangeKind.GONE.value) for each in early]
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1.0])
-def test_too_many_failed_products_fail_the_batch_and_the_next_run_does_the_rest(seconds: float):
+def test_too_many_failed_products_fail_the_batch_and_the_next_run_does_the_rest():
     bench = Bench(10, replace(POLICY, concurrency=1, skip_limit=2))
-    bench.source.seconds = seconds
+    bench.source.seconds = 1.0
     bench.source.fail(bench.ids[:5], times=1)
     result = bench.scan()
     assert result.reason is not None
@@ -463,9 +533,6 @@ def test_too_many_failed_products_fail_the_batch_and_the_next_run_does_the_rest(
     assert sorted(bench.source.asked) == sorted(set(bench.ids) - read)
     assert bench.found().state is UnitState.DONE
     assert sorted(bench.latest()) == bench.ids
-
-
-REFUSED = RefusedError("the shop refuses this address: ask its owner", kind="address_refused")
 
 
 @pytest.mark.parametrize("count", [1, 4, 20])

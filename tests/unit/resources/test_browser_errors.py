@@ -37,7 +37,8 @@ def test_chromiums_net_errors_have_the_kinds_of_the_http_client(name: str, kind:
     rule = find_load_rule(f"Page.goto: net::{name} at https://shop.example/\nCall log:\n  - x")
     assert rule.kind == kind
     known = {each.kind: each.action for _, each in DEFAULT_TABLE.exceptions}
-    assert rule.action is known.get(kind, Action.REFUSE)
+    of_one_page = Action.PERMANENT if kind == "redirected" else Action.REFUSE
+    assert rule.action is known.get(kind, of_one_page)
 
 
 @pytest.mark.parametrize(

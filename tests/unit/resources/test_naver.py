@@ -114,9 +114,12 @@ def test_a_host_that_is_slowed_down_waits_and_the_other_does_not():
         (429, TransientError, "throttled"),
         (500, TransientError, "server_error"),
         (302, TransientError, "redirected"),
+        (300, TransientError, "redirected"),
         (400, PermanentError, "bad_request"),
         (414, PermanentError, "bad_request"),
         (404, PermanentError, "not_found"),
+        (405, PermanentError, "bad_request"),
+        (451, PermanentError, "bad_request"),
     ],
 )
 def test_a_failing_page_is_its_own_matter_and_tried_by_the_engine(

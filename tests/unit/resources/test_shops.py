@@ -77,7 +77,12 @@ async def test_what_is_not_there_is_no_error(status: int):
 @pytest.mark.parametrize(
     ("status", "error", "kind"),
     [
+        (302, PermanentError, "redirected"),
         (400, PermanentError, "bad_request"),
+        (401, RefusedError, "unauthorized"),
+        (405, PermanentError, "bad_request"),
+        (406, PermanentError, "bad_request"),
+        (451, PermanentError, "unavailable"),
         (403, RefusedError, "blocked"),
         (500, TransientError, "server_error"),
         (503, TransientError, "server_error"),
@@ -89,6 +94,63 @@ async def test_other_statuses_are_errors_of_our_tree(
     with pytest.raises(error) as caught:
         await ask(lambda _: httpx.Response(status), MUSINSA.product_request("1"))
     assert getattr(caught.value, "kind", None) == kind
+
+
+CHALLENGES = [
+    (202, {"x-amzn-waf-action": "challenge"}, b""),
+    (202, {}, b" \n"),
+    (200, {"x-amzn-waf-action": "captcha"}, b"<html>content</html>"),
+    (405, {"x-amzn-waf-action": "captcha"}, b""),
+    (405, {}, b"<html><title>Human Verification</title><div id='captcha'></div></html>"),
+    (503, {"cf-mitigated": "challenge"}, b"<html></html>"),
+    (503, {}, b"<html><title>Just a moment...</title></html>"),
+    (302, {"location": "https://shop.example/captcha?back=1"}, b""),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "body"), CHALLENGES)
+async def test_a_block_is_known_by_its_status_and_headers(
+    status: int, headers: dict[str, str], body: bytes
+):
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers=headers, content=body)
+
+    with pytest.raises(PermanentError, match="instead of content") as caught:
+        await ask(answer, MUSINSA.product_request("1"))
+    assert caught.value.kind == "blocked"
+
+
+async def test_a_page_of_a_product_that_is_gone_may_have_a_login_on_it():
+    form = b'<html>not here<input type="password"></html>'
+    request = MUSINSA.product_request("1")
+    assert await ask(lambda _: httpx.Response(404, content=form), request) is None
+
+
+async def test_a_good_page_may_have_the_word_captcha_in_it():
+    page = b'{"data": {"goodsNm": "captcha"}}'
+    request = MUSINSA.product_request("1")
+    assert await ask(lambda _: httpx.Response(200, content=page), request) == page
+
+
+async def test_an_error_about_a_redirect_says_where_it_leads_and_not_with_which_words():
+    def answer(_: httpx.Request) -> httpx.Response:
+        location = "https://shop.example/category/1?key=geheim-1"
+        return httpx.Response(302, headers={"location": location})
+
+    with pytest.raises(PermanentError) as caught:
+        await ask(answer, MUSINSA.product_request("1"))
+    assert "HTTP 302 to https://shop.example/category/1." in caught.value.message
+    assert "geheim" not in caught.value.message
+
+
+async def test_a_reply_in_the_charset_of_its_header_becomes_utf_8():
+    body = '{"goodsNm": "크림"}'
+    headers = {"content-type": "application/json; charset=euc-kr"}
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=headers, content=body.encode("cp949"))
+
+    assert await ask(answer, MUSINSA.product_request("1")) == body.encode()
 
 
 async def test_a_host_that_the_platform_does_not_have_is_a_defect_of_its_module():

@@ -6,15 +6,19 @@ nothing else. What is asked is in `event_sql.py`, how a connection is made in `e
 
 import json
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, CursorResult, Engine, inspect
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
-from sqlalchemy.types import Date, DateTime, String, TypeEngine
+from sqlalchemy.types import Date, DateTime, Numeric, String, TypeEngine
+from sqlalchemy.types import Integer as IntegerType
 
 from platform_assets.core.errors import PermanentError
+from platform_assets.core.times import UNITS, find_month, find_unit, read_time
 from resources.event_engines import EngineCache, describe_source, translate_source_error
 from resources.event_sql import (
     COLUMNS,
@@ -22,12 +26,18 @@ from resources.event_sql import (
     EventStatements,
     EventTable,
     Statement,
-    TimeKind,
-    bind_month,
     build_dump,
+    build_look,
     build_statements,
     split_table,
 )
+from resources.event_times import IsoTexts, MixedTimes, NativeTimes, Numbers, TimeForm
+
+SAMPLE_ROWS = 100_000
+"""Times that are looked at before a source counts as unreadable; the first good one ends the look."""
+
+LOOK_SECONDS = 600.0
+"""After this time a table is looked at again: somebody may have begun to write times in another form."""
 
 _SHOWN_CHARACTERS = 100
 
@@ -61,24 +71,25 @@ class EventSources:
 
     def __init__(self, secrets: Callable[[str], str | None], *, engines: int = 64) -> None:
         self._engines = EngineCache(secrets, engines)
-        self._found: dict[tuple[object, ...], tuple[EventTable, EventStatements]] = {}
+        self._found: dict[tuple[object, ...], _Found] = {}
         self._lock = threading.Lock()
 
     def open(self, source: SourceLike) -> "SqlEvents":
-        """A table of events; looks at its columns the first time.
+        """A table of events; looks at its columns and at its times the first time.
 
         Raises:
             TransientError: kind `source_unreachable`.
-            PermanentError: kinds `bad_source`, `source_table_missing`, `source_columns`.
+            PermanentError: kinds `bad_source`, `source_table_missing`, `source_columns`, `source_times`.
         """
         engine = self._engines.get(source.url)
         key = (engine.url, source.table, *sorted(source.columns.items()))
-        if (found := self._found.get(key)) is None:
+        found = self._found.get(key)
+        if found is None or time.monotonic() >= found.until:
             with translated(engine, source.table):
-                events = find_table(engine, source)
+                fresh = find_table(engine, source)
             with self._lock:
-                found = self._found.setdefault(key, (events, build_statements(events)))
-        return SqlEvents(engine, *found, on_error=lambda: self._found.pop(key, None))
+                found = self._found[key] = fresh
+        return SqlEvents(engine, found, on_error=lambda: self._found.pop(key, None))
 
     def read_table(self, url: str, table: str) -> Generator[Mapping[str, object]]:
         """All rows of any table as column -> value, streamed: for imports, not for events.
@@ -106,22 +117,15 @@ class SqlEvents:
 
     Args:
         engine: Reaches the database.
-        events: The table.
-        statements: What is asked of it.
+        found: The table, and what is asked of it.
         on_error: Called when a statement fails: the table may have been changed since it was looked at.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        events: EventTable,
-        statements: EventStatements,
-        *,
-        on_error: Callable[[], object],
-    ) -> None:
+    def __init__(self, engine: Engine, found: "_Found", *, on_error: Callable[[], object]) -> None:
         self._engine = engine
-        self._events = events
-        self._statements = statements
+        self._events = found.events
+        self._form = found.form
+        self._statements = found.statements
         self._on_error = on_error
 
     def fingerprint(self, month: str) -> str | None:
@@ -139,7 +143,10 @@ class SqlEvents:
         """The month's rows from a cursor on the server, at most `slice_records` at a time; then the unplaced ones."""
         names = self._statements.names
         with self._connect() as connection:
-            for statement in (self._statements.month, self._statements.unplaced):
+            statements = [self._statements.month]
+            if self._ask(connection, self._statements.is_last, month).first() is not None:
+                statements.append(self._statements.unplaced)
+            for statement in statements:
                 result = self._ask(connection, statement, month, slice_records)
                 for rows in result.partitions(slice_records):
                     yield [dict(zip(names, row, strict=True)) for row in rows]
@@ -155,9 +162,7 @@ class SqlEvents:
         self, connection: Connection, statement: Statement, month: str, rows: int | None = None
     ) -> CursorResult[*tuple[Any, ...]]:
         options: dict[str, Any] = {"stream_results": True, "yield_per": rows} if rows else {}
-        return connection.execute(
-            statement, bind_month(month, self._events.time), execution_options=options
-        )
+        return connection.execute(statement, self._form.bind(month), execution_options=options)
 
     @contextmanager
     def _connect(self) -> Generator[Connection]:
@@ -169,11 +174,21 @@ class SqlEvents:
             raise
 
 
-def find_table(engine: Engine, source: SourceLike) -> EventTable:
-    """The table with the canonical columns that it has.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found out about a table: how it is asked, until when (of the monotonic clock)."""
+
+    events: EventTable
+    form: TimeForm
+    statements: EventStatements
+    until: float
+
+
+def find_table(engine: Engine, source: SourceLike) -> _Found:
+    """The table with the canonical columns that it has, and how it keeps its times.
 
     Raises:
-        PermanentError: kinds `source_table_missing`, `source_columns`.
+        PermanentError: kinds `source_table_missing`, `source_columns`, `source_times`.
         SQLAlchemyError: The database does not answer.
     """
     schema, name = split_table(source.table)
@@ -187,8 +202,10 @@ def find_table(engine: Engine, source: SourceLike) -> EventTable:
         ) from None
     types = {column["name"]: column["type"] for column in found}
     columns = _match_columns(types, source.columns, place)
-    time = _find_time_kind(engine, types[columns["event_at"]], place)
-    return EventTable(name, schema, columns, time)
+    events = EventTable(name, schema, columns)
+    form = _Look(engine, events, types[columns["event_at"]], place).find_form()
+    until = time.monotonic() + LOOK_SECONDS
+    return _Found(events, form, build_statements(events, form), until)
 
 
 @contextmanager
@@ -227,19 +244,95 @@ def _match_columns(
     return found
 
 
-def _find_time_kind(engine: Engine, kind: TypeEngine[Any], place: str) -> TimeKind:
-    if engine.dialect.name == "sqlite":
-        return TimeKind.TEXT  # it has no times, whatever a column is declared as
-    if isinstance(kind, String):
-        return TimeKind.COLLATED if engine.dialect.name == "postgresql" else TimeKind.TEXT
-    if isinstance(kind, DateTime):
-        return TimeKind.AWARE if kind.timezone else TimeKind.NAIVE
-    if isinstance(kind, Date):
-        return TimeKind.NAIVE
-    raise PermanentError(
-        f"event_at of {place} is {kind}; it must be a timestamp, a date or ISO 8601 text: make a view that turns it",
-        kind="source_columns",
-    )
+class _Look:
+    """Finds out how a table keeps its times."""
+
+    def __init__(
+        self, engine: Engine, events: EventTable, declared: TypeEngine[Any], place: str
+    ) -> None:
+        self._engine = engine
+        self._declared = declared
+        self._what = f"event_at of {place} (column {events.columns['event_at']}, {declared!s})"
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._collated = engine.dialect.name == "postgresql"
+        self._statements = build_look(events, SAMPLE_ROWS, numbers=self._is_sqlite)
+
+    def find_form(self) -> TimeForm:
+        """How it is asked for a month.
+
+        Raises:
+            PermanentError: kinds `source_columns` (no type that can hold a time), `source_times` (no time that can be
+                read).
+        """
+        declared = self._declared
+        with self._engine.connect() as connection:
+            if not self._is_sqlite and isinstance(declared, DateTime | Date):
+                self._refuse_unreadable(connection, lambda value: value is not None)
+                return NativeTimes(aware=isinstance(declared, DateTime) and declared.timezone)
+            if not self._is_sqlite and isinstance(declared, IntegerType | Numeric):
+                self._refuse_unreadable(connection, _is_readable)
+                return self._find_numbers(connection)
+            if not self._is_sqlite and not isinstance(declared, String):
+                raise PermanentError(
+                    f"{self._what} holds no times; it must be a timestamp, a date, a number since 1970 or a text: "
+                    "make a view that turns it",
+                    kind="source_columns",
+                )
+            self._refuse_unreadable(connection, _is_readable)
+            return self._find_texts(connection)
+
+    def _find_texts(self, connection: Connection) -> TimeForm:
+        """The form of a column of any values."""
+        if self._is_sqlite:
+            # Every number is less than every text, so that the greatest value tells of all.
+            greatest = connection.execute(self._statements.extremes).one()[1]
+            if isinstance(greatest, int | float):
+                return self._find_numbers(connection)
+        if connection.execute(self._statements.others).first() is not None:
+            return MixedTimes(collated=self._collated, numbers=self._is_sqlite)
+        return IsoTexts(collated=self._collated)
+
+    def _find_numbers(self, connection: Connection) -> TimeForm:
+        """Numbers of the one unit that the least and the greatest have in common, or of any."""
+        least, greatest = map(find_unit, connection.execute(self._statements.extremes).one())
+        return Numbers((least,) if least is not None and least is greatest else UNITS)
+
+    def _refuse_unreadable(
+        self, connection: Connection, is_readable: Callable[[object], bool]
+    ) -> None:
+        """Refuses a table that has rows and not one time among them that can be read."""
+        options: dict[str, Any] = {"stream_results": True, "yield_per": 1000}
+        times = connection.execute(self._statements.sample, execution_options=options).scalars()
+        shown: object = None
+        for value in times:
+            if is_readable(value):
+                times.close()
+                return
+            shown = value if shown is None else shown
+        if shown is not None:
+            raise self._refuse(
+                f"holds {_name_type(shown)} such as {str(shown)[:40]!r}, and no time can be read from any of them"
+            )
+        if connection.execute(self._statements.any_row).first() is not None:
+            raise self._refuse("is empty in every row")
+
+    def _refuse(self, reason: str) -> PermanentError:
+        return PermanentError(
+            f"{self._what} {reason}; no row belongs to any month. Write ISO 8601 such as 2024-01-31 10:00:00 (docs/"
+            "tenants.md lists what else is read), make a view that turns it, or name another column in the tenant's "
+            "source",
+            kind="source_times",
+        )
+
+
+def _is_readable(value: object) -> bool:
+    return read_time(value) is not None and find_month(value) is not None
+
+
+def _name_type(value: object) -> str:
+    if isinstance(value, str):
+        return "texts"
+    return "bytes" if isinstance(value, bytes | memoryview) else "numbers"
 
 
 def _show(value: object) -> object:

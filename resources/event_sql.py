@@ -1,18 +1,17 @@
 """The questions that a tenant's table of events is asked, as SQL for any dialect. Pure: no connection is made.
 
-    month       rows of a month; where times are texts, also those around it whose time names a zone
+    month       rows of a month, and those around it whose time names a zone
+    is_last     whether the month has rows and no later one has
     unplaced    rows whose time is of no month at all, asked with the last month that has events
     earlier     customers of the month who have an event before it
     fingerprint count, newest time and newest change of a month
+    sample, extremes, others    what a look at the times themselves needs
 
-Times are native (bounds as datetimes, exact) or texts (bounds as texts: they sort by time when they are ISO 8601).
+What a month is where times are kept in this way or that is in `event_times.py`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,19 +20,16 @@ from sqlalchemy import (
     FromClause,
     Select,
     TableClause,
-    and_,
-    bindparam,
     column,
     exists,
     func,
     literal,
     literal_column,
-    or_,
     select,
     table,
 )
 
-from platform_assets.core.months import add_months, month_start
+from resources.event_times import TimeForm, is_other
 
 COLUMNS = (
     "event_id",
@@ -52,20 +48,6 @@ REQUIRED = ("event_id", "event_at")
 
 Statement = Select[*tuple[Any, ...]]
 
-_FIRST = datetime(1000, 1, 1)  # noqa: DTZ001 - earlier times are of no month
-_LAST = datetime(3000, 1, 1)  # noqa: DTZ001 - and so are later ones
-_ZONE_SIGNS = ("%z%", "%Z%", "%+%", "%-%")
-_AFTER_DAY = 12  # the zone stands somewhere behind `YYYY-MM-DDT`
-
-
-class TimeKind(StrEnum):
-    """How a table keeps `event_at`."""
-
-    TEXT = "text"
-    COLLATED = "collated text"
-    NAIVE = "timestamp"
-    AWARE = "timestamp with time zone"
-
 
 @dataclass(frozen=True, slots=True)
 class EventTable:
@@ -75,40 +57,82 @@ class EventTable:
         name: Its name.
         schema: Its schema; None for the default one.
         columns: Canonical column -> the table's own name; those that it does not have are missing.
-        time: How it keeps `event_at`.
     """
 
     name: str
     schema: str | None
     columns: Mapping[str, str]
-    time: TimeKind
 
 
 @dataclass(frozen=True, slots=True)
 class EventStatements:
-    """Statements over one table; each takes the values of `bind_month`.
+    """Statements over one table; each takes the values of its form's `bind`.
 
     Attributes:
         names: Canonical columns in the order in which `month` and `unplaced` answer them.
         month: Rows of a month.
-        unplaced: Rows that no month can hold, if this is the last month that has events.
+        is_last: One row: whether the month has rows and no later one has.
+        unplaced: Rows that no month can hold.
         earlier: Customers of the month with an event before it; None if there is no customer column.
         fingerprint: One row: count, newest `event_at`, newest `updated_at` (null if there is no such column).
     """
 
     names: tuple[str, ...]
     month: Statement
+    is_last: Statement
     unplaced: Statement
     earlier: Statement | None
     fingerprint: Statement
 
 
-def build_statements(events: EventTable) -> EventStatements:
+@dataclass(frozen=True, slots=True)
+class LookStatements:
+    """What is asked to find out how a table keeps its times.
+
+    Attributes:
+        sample: Times as they are, nulls left out, no more than a limit.
+        any_row: One row, if the table has any.
+        extremes: One row: the least and the greatest time in the database's own order.
+        others: One row, if there is any time that is no ISO 8601 text.
+    """
+
+    sample: Statement
+    any_row: Statement
+    extremes: Statement
+    others: Statement
+
+
+def build_statements(events: EventTable, form: TimeForm) -> EventStatements:
     """The statements for a table; build them once and use them for every month."""
-    build = _Builder(events)
+    build = _Builder(events, form)
     names = tuple(name for name in COLUMNS if name in events.columns)
     return EventStatements(
-        names, build.month(names), build.unplaced(names), build.earlier(), build.fingerprint()
+        names,
+        build.month(names),
+        build.is_last(),
+        build.unplaced(names),
+        build.earlier(),
+        build.fingerprint(),
+    )
+
+
+def build_look(events: EventTable, limit: int, *, numbers: bool) -> LookStatements:
+    """The statements that find out how a table keeps its times.
+
+    Args:
+        events: The table.
+        limit: Times of the sample at most.
+        numbers: Whether a column of texts may hold numbers.
+    """
+    source = _name_table(events)
+    at = source.c[events.columns["event_at"]]
+    return LookStatements(
+        sample=select(at).where(at.is_not(None)).limit(limit),
+        any_row=select(literal(1)).select_from(source).limit(1),
+        extremes=select(
+            select(func.min(at)).scalar_subquery(), select(func.max(at)).scalar_subquery()
+        ),
+        others=select(literal(1)).select_from(source).where(is_other(at, numbers=numbers)).limit(1),
     )
 
 
@@ -124,42 +148,32 @@ def split_table(name: str) -> tuple[str | None, str]:
     return schema or None, own
 
 
-@lru_cache(maxsize=4096)
-def bind_month(month: str, time: TimeKind) -> Mapping[str, object]:
-    """The values of a month for the statements."""
-    start, end = month_start(month), month_start(add_months(month, 1))
-    if time is TimeKind.AWARE:
-        return {"start": start, "end": end}
-    start, end = start.replace(tzinfo=None), end.replace(tzinfo=None)
-    if time is TimeKind.NAIVE:
-        return {"start": start, "end": end}
-    day = timedelta(days=1)
-    named = {"start": start, "end": end, "early": start - day, "late": end + day}
-    return {name: moment.date().isoformat() for name, moment in named.items()}
-
-
 class _Builder:
     """Puts conditions together for one table."""
 
-    def __init__(self, events: EventTable) -> None:
+    def __init__(self, events: EventTable, form: TimeForm) -> None:
         self._events = events
+        self._form = form
         self._columns: dict[str, ColumnClause[Any]] = {
             name: column(own) for name, own in events.columns.items()
         }
-        self._text = events.time in {TimeKind.TEXT, TimeKind.COLLATED}
 
     def month(self, names: Sequence[str]) -> Statement:
         table = self._table()
-        return select(*(table.c[self._own(name)] for name in names)).where(self._in_month(table))
+        return select(*(table.c[self._own(name)] for name in names)).where(
+            self._form.month(self._at(table))
+        )
+
+    def is_last(self) -> Statement:
+        table, other = self._table(), self._table().alias("other")
+        here = exists().where(self._form.here(self._at(table))).select_from(table)
+        later = exists().where(self._form.behind(self._at(other))).select_from(other)
+        return select(literal(1)).where(here, ~later)
 
     def unplaced(self, names: Sequence[str]) -> Statement:
-        table, other = self._table(), self._table().alias("other")
-        at, others = self._at(table), self._at(other)
-        first, last = self._edge(_FIRST), self._edge(_LAST)
-        later = exists().where(others >= self._bind("end"), others < last).select_from(other)
-        here = exists().where(others >= self._bind("start"), others < self._bind("end"))
+        table = self._table()
         return select(*(table.c[self._own(name)] for name in names)).where(
-            or_(at.is_(None), at < first, at >= last), here.select_from(other), ~later
+            self._form.unplaced(self._at(table))
         )
 
     def earlier(self) -> Statement | None:
@@ -167,15 +181,11 @@ class _Builder:
             return None
         table, other = self._table(), self._table().alias("other")
         customer, others = table.c[self._own("customer_id")], other.c[self._own("customer_id")]
-        at = self._at(other)
-        before = [at >= self._edge(_FIRST), at < self._bind("start"), others.is_not(None)]
-        if self._text:
-            # Near the month's start a time with a zone is the reader's to judge.
-            before.append(or_(at < self._bind("early"), ~_has_zone(at)))
+        before = (self._form.before(self._at(other)), others.is_not(None))
         return (
             select(customer)
             .distinct()
-            .where(self._in_month(table), customer.in_(select(others).where(*before)))
+            .where(self._form.month(self._at(table)), customer.in_(select(others).where(*before)))
             .select_from(table)
         )
 
@@ -184,41 +194,20 @@ class _Builder:
         updated = self._columns.get("updated_at")
         return select(
             func.count(),
-            func.max(table.c[self._own("event_at")]),
+            func.max(self._at(table)),
             literal(None) if updated is None else func.max(table.c[updated.name]),
-        ).where(self._in_month(table))
-
-    def _in_month(self, table: FromClause) -> ColumnElement[bool]:
-        at = self._at(table)
-        month = and_(at >= self._bind("start"), at < self._bind("end"))
-        if not self._text:
-            return month
-        around = and_(at >= self._bind("early"), at < self._bind("late"))
-        return and_(around, or_(month, _has_zone(at)))
+        ).where(self._form.month(self._at(table)))
 
     def _at(self, table: FromClause) -> ColumnElement[Any]:
-        at: ColumnElement[Any] = table.c[self._own("event_at")]
-        # Only code point order keeps ISO 8601 texts in order of time.
-        return at.collate("C") if self._events.time is TimeKind.COLLATED else at
-
-    def _edge(self, moment: datetime) -> ColumnElement[Any]:
-        return literal(moment.date().isoformat() if self._text else moment)
+        return table.c[self._own("event_at")]
 
     def _own(self, name: str) -> str:
         return self._columns[name].name
 
     def _table(self) -> TableClause:
-        return table(
-            self._events.name,
-            *(column(own) for own in dict.fromkeys(self._events.columns.values())),
-            schema=self._events.schema,
-        )
-
-    @staticmethod
-    def _bind(name: str) -> ColumnElement[Any]:
-        return bindparam(name)
+        return _name_table(self._events)
 
 
-def _has_zone(at: ColumnElement[Any]) -> ColumnElement[bool]:
-    rest = func.substr(at, _AFTER_DAY)
-    return or_(*(rest.like(sign) for sign in _ZONE_SIGNS))
+def _name_table(events: EventTable) -> TableClause:
+    own = dict.fromkeys(events.columns.values())
+    return table(events.name, *(column(name) for name in own), schema=events.schema)

@@ -7,24 +7,23 @@ read is in `values.py`. Times without a zone count as written; times with one ar
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
 from platform_assets.core.months import add_months, month_start
+from platform_assets.core.times import YEARS, find_month, read_time
 from platform_assets.tenants.values import (
     BadEventError,
     count_microseconds,
     read_amount,
     read_quantity,
     read_text,
-    read_time,
 )
 
 CANONICAL: Mapping[str, str] = {
     "event_id": "Names the event; of several rows with one id the newest counts. Required.",
     "customer_id": "Who; empty for an anonymous event.",
-    "event_at": "When: a timestamp, or ISO 8601 text. Required.",
+    "event_at": "When: a timestamp, ISO 8601 text, a number since 1970, or another form that is read. Required.",
     "event_type": "What; `purchase` if it is not given.",
     "order_id": "Orders are counted by it; the event's id if it is not given.",
     "quantity": "Whole number, negative for a cancellation; 1 if it is not given.",
@@ -44,11 +43,8 @@ TYPE_LENGTH = 100
 
 DEFAULT_TYPE = "purchase"
 
-FIRST_TEXT = "1000-01-01"
-LAST_TEXT = "3000-01-01"
-"""A text outside [FIRST_TEXT, LAST_TEXT) is no time of any month that the platform knows."""
-
 _SHOWN_CHARACTERS = 1000
+_YEARS = frozenset(YEARS)
 
 
 class Event(NamedTuple):
@@ -90,25 +86,11 @@ class BadRecord:
     record: str
 
 
-@dataclass(frozen=True, slots=True)
-class MonthBounds:
-    """Where a month begins and ends.
-
-    Attributes:
-        start: Its first microsecond, like `Event.event_at`.
-        end: The first microsecond after it.
-        first_text: Least text of a time in it: `2024-02-01`.
-        end_text: Least text of a time after it.
-        early_text: The day before it: a time with a zone may be written like that and lie in the month all the same.
-        late_text: Two days after its end, for the same reason.
-    """
+class MonthBounds(NamedTuple):
+    """Where a month begins and ends, in microseconds like `Event.event_at`: its first one, and the first after it."""
 
     start: int
     end: int
-    first_text: str
-    end_text: str
-    early_text: str
-    late_text: str
 
 
 @lru_cache(maxsize=4096)
@@ -116,21 +98,15 @@ def bounds_of(month: str) -> MonthBounds:
     """The bounds of a month `YYYY-MM`."""
     start = month_start(month).replace(tzinfo=None)
     end = month_start(add_months(month, 1)).replace(tzinfo=None)
-    return MonthBounds(
-        count_microseconds(start),
-        count_microseconds(end),
-        first_text=_name_day(start),
-        end_text=_name_day(end),
-        early_text=_name_day(start - timedelta(days=1)),
-        late_text=_name_day(end + timedelta(days=1)),
-    )
+    return MonthBounds(count_microseconds(start), count_microseconds(end))
 
 
 def read_event(row: Mapping[str, object], month: str) -> Event | None:
     """The event of a row of the month; None for a row that another month's reading takes.
 
     A source that keeps times as text is asked for a little more than the month (see `EventSource.read`). A row is
-    either taken by exactly one month or bad in exactly one.
+    either taken by exactly one month or bad in exactly one: the one that it is written as of, or, where it names none,
+    the one that it was found in.
 
     Args:
         row: Canonical column -> value as the database gave it; a missing one is like None.
@@ -140,7 +116,7 @@ def read_event(row: Mapping[str, object], month: str) -> Event | None:
         BadEventError: kinds `bad_event_at`, `outside_month`, `missing_event_id`, `bad_text`, `too_long`,
             `bad_quantity`, `bad_amount`, `bad_updated_at`.
     """
-    event_at = _read_event_at(row.get("event_at"), bounds_of(month))
+    event_at = _read_event_at(row.get("event_at"), month)
     if event_at is None:
         return None
     event_id = read_text(row.get("event_id"), "event_id", ID_LENGTH)
@@ -182,45 +158,26 @@ def describe_bad(row: Mapping[str, object], error: BadEventError) -> BadRecord:
     return BadRecord(error.kind, error.message, text.encode("utf-8", "backslashreplace").decode())
 
 
-def _read_event_at(value: object, bounds: MonthBounds) -> int | None:
+def _read_event_at(value: object, month: str) -> int | None:
     """The event's time; None if the row is another month's to take or to refuse."""
     moment = read_time(value)
+    bounds = bounds_of(month)
     if moment is not None:
         event_at = count_microseconds(moment)
         if bounds.start <= event_at < bounds.end:
             return event_at
-        if isinstance(value, str) and _is_elsewhere(
-            value, f"{moment.year:04}-{moment.month:02}", bounds
-        ):
+        if find_month(value) is not None and f"{moment.year:04}" in _YEARS:
             return None
         raise BadEventError(
             "outside_month",
-            f"event_at {str(value)[:60]!r} is {moment.isoformat()} here and not in the month that it was found in; "
-            "write it as YYYY-MM-DD HH:MM:SS so that it sorts by time",
+            f"event_at {str(value)[:60]!r} is {moment.isoformat()} here, which no month can hold; correct the row",
         )
-    if isinstance(value, str) and _is_placed(value) and not _is_in_month(value, bounds):
-        return None
-    raise BadEventError(
-        "bad_event_at",
-        f"event_at {str(value)[:60]!r} is no time; write ISO 8601, such as 2024-01-31 10:00:00",
-    )
-
-
-def _is_elsewhere(text: str, month: str, bounds: MonthBounds) -> bool:
-    """Whether the month of the time finds the text when it looks; if not, the month in whose range it sorts does."""
-    if FIRST_TEXT[:7] <= month < LAST_TEXT[:7]:
-        own = bounds_of(month)
-        if own.early_text <= text < own.late_text:
-            return True
-    return _is_placed(text) and not _is_in_month(text, bounds)
-
-
-def _is_placed(text: str) -> bool:
-    return FIRST_TEXT <= text < LAST_TEXT
-
-
-def _is_in_month(text: str, bounds: MonthBounds) -> bool:
-    return bounds.first_text <= text < bounds.end_text
+    if find_month(value) in {month, None}:
+        raise BadEventError(
+            "bad_event_at",
+            f"event_at {str(value)[:60]!r} is no time; write ISO 8601, such as 2024-01-31 10:00:00",
+        )
+    return None
 
 
 def _read_updated_at(value: object) -> int | None:
@@ -244,7 +201,3 @@ def _show(value: object) -> object:
     if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
         return f"{value[:_SHOWN_CHARACTERS]}... ({len(value)} characters)"
     return value
-
-
-def _name_day(moment: datetime) -> str:
-    return moment.date().isoformat()

@@ -55,8 +55,8 @@ class EventSource(Protocol):
     def read(self, month: str, slice_records: int) -> Generator[Sequence[Row]]:
         """All rows of the month, at most `slice_records` at a time, in any order.
 
-        Where times are texts: all rows that sort into the month, and those of the day before and after it whose time
-        names a zone. Rows whose time can be of no month at all belong to the last month that has events.
+        Where times are texts: all rows that are written as of the month, and those near it whose time names a zone.
+        Rows whose time can be of no month at all belong to the last month that has events.
 
         Raises:
             TransientError: The source is away.

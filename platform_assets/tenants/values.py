@@ -1,17 +1,16 @@
-"""Single values of a source as Python reads them: texts, times, quantities and amounts, whatever type they came in.
+"""Single values of a source as Python reads them: texts, quantities and amounts, whatever type they came in.
 
-SQLite keeps any type in any column, so nothing is taken for granted. What the values mean is in `events.py`.
+SQLite keeps any type in any column, so nothing is taken for granted. Times are read by `core/times.py`; what the values
+mean is in `events.py`.
 """
 
 import math
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.months import TIMEZONE
 
 AMOUNT_PLACES = 4
 """Decimal places of an amount. What has more is rounded half to even: 0.00005 is 0, 0.00015 is 0.0002."""
@@ -22,7 +21,6 @@ AMOUNT_LIMIT = 10**18
 QUANTITY_LIMIT = 10**9
 """Quantities are below it, so that the sum over any month is exact in 64 bits."""
 
-_ZONE = ZoneInfo(TIMEZONE)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall time in the platform's zone
 _MICROSECOND = timedelta(microseconds=1)
 _NUMBER = re.compile(
@@ -64,20 +62,6 @@ def read_text(value: object, name: str, length: int) -> str:
             f"{name} has {len(value)} characters, {length} is the most: {value[:40]!r}...",
         )
     return "" if value.isspace() else value
-
-
-def read_time(value: object) -> datetime | None:
-    """Wall time in the platform's zone; None for what is no time."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if isinstance(value, datetime):
-        return value if value.tzinfo is None else _turn(value)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - wall time
-    return None
 
 
 def count_microseconds(moment: datetime) -> int:
@@ -164,13 +148,6 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _turn(moment: datetime) -> datetime | None:
-    try:
-        return moment.astimezone(_ZONE).replace(tzinfo=None)
-    except OverflowError:
-        return None  # the first or last day of the calendar
 
 
 def _shorten(value: object) -> str:

@@ -11,7 +11,7 @@ from random import Random
 
 from sandbox.igdb.hashing import salt_of
 from sandbox.tenants.events import PURCHASE, Event
-from sandbox.tenants.months import count_days, sorting_month
+from sandbox.tenants.months import count_days, written_month
 from sandbox.tenants.oddities import OddKind, make_odd
 from sandbox.tenants.truth import TenantTruth, Truth
 
@@ -146,7 +146,7 @@ class GeneratedTenants:
 
 def _draw_odd(event: Event, kind: OddKind, drawn: int, truth: TenantTruth) -> tuple[Event, ...]:
     odd = make_odd(kind, event, drawn)
-    known = truth.month(sorting_month(odd.rows[0].event_at))
+    known = truth.month(written_month(odd.rows[0].event_at))
     known.odd[kind] += 1
     if odd.units is None:
         known.bad += 1

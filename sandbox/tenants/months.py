@@ -49,11 +49,10 @@ def last_second(month: str) -> datetime:
     return read_time(f"{month}-{count_days(month):02} 23:59:59")
 
 
-def sorting_month(event_at: str) -> str:
-    """The month between whose first days, as text, a time sorts, however it is spelled: `2024-1-5` into 2024-09."""
-    year = event_at[:4]
-    first_days = (f"{year}-{month:02}-01" for month in range(1, 13))
-    return max((day[:7] for day in first_days if day <= event_at), default=f"{int(year) - 1}-12")
+def written_month(event_at: str) -> str:
+    """The month that a time is written as of, even if there is no such day: 2024-01 for `2024-1-5` and `2024-01-32`."""
+    year, month, _ = event_at.split("-", 2)
+    return f"{year}-{int(month):02}"
 
 
 def read_time(text: str) -> datetime:

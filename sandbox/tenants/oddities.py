@@ -68,10 +68,10 @@ def _break_day(event: Event, _: int) -> Event:
     return event._replace(event_at=f"{event.event_at[:7]}-32{event.event_at[10:]}")
 
 
-def _unpad(event: Event, drawn: int) -> Event:
+def _unpad(event: Event, drawn: int) -> tuple[Event, ...]:
     """A date as careless programs write it: `2024-1-5`. The day has one digit, or December's would be padded."""
     year, month = event.event_at[:4], int(event.event_at[5:7])
-    return event._replace(event_at=f"{year}-{month}-{1 + drawn % 9}{event.event_at[10:]}")
+    return (event._replace(event_at=f"{year}-{month}-{1 + drawn % 9}{event.event_at[10:]}"),)
 
 
 def _cancel(event: Event, _: int) -> tuple[Event, ...]:
@@ -93,13 +93,13 @@ _BROKEN: dict[OddKind, Callable[[Event, int], Event]] = {
     OddKind.NULL_ID: lambda event, _: event._replace(event_id=None),
     OddKind.BLANK_ID: lambda event, _: event._replace(event_id=""),
     OddKind.NO_SUCH_DAY: _break_day,
-    OddKind.UNPADDED_DATE: _unpad,
     OddKind.NAN_AMOUNT: lambda event, _: event._replace(amount="NaN"),
     OddKind.WORD_QUANTITY: lambda event, _: event._replace(quantity="some"),
 }
 _VALID: dict[OddKind, Callable[[Event, int], tuple[Event, ...]]] = {
     OddKind.ANONYMOUS: lambda event, _: (event._replace(customer_id=None),),
     OddKind.CANCELLED: _cancel,
+    OddKind.UNPADDED_DATE: _unpad,
     OddKind.COPIED: lambda event, drawn: (event,) * (2 + drawn % 2),
     OddKind.RESTATED: _restate,
 }

@@ -2,7 +2,7 @@
 
 Definitions: `good` counts the distinct event ids with a valid row; of several valid rows for one id the newest
 `updated_at` wins, and the others are `duplicates`. `bad` counts the rows that break a rule. `revenue` is the sum of the
-winners' amounts. A row belongs to the month that its `event_at` sorts into as text. rows = good + bad + duplicates.
+winners' amounts. A row belongs to the month that its `event_at` is written as of. rows = good + bad + duplicates.
 """
 
 import json

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from sqlalchemy.engine import URL
 
 from platform_assets.core.errors import PermanentError, PlatformError, TransientError
 from platform_assets.core.months import list_months
+from platform_assets.core.times import find_month
 from platform_assets.tenants.events import (
     CANONICAL,
     REQUIRED,
@@ -399,6 +401,212 @@ def test_a_sqlite_file_that_is_missing_locked_or_no_database_says_so(tmp_path: P
     sources.close()
 
 
+# Times as people write them: one month, whatever the form.
+
+FORMS: Mapping[str, Sequence[object]] = {
+    # the last moment of January, the first of February, the last of it, the first of March
+    "slashes": (
+        "2024/01/31 23:59:59",
+        "2024/02/01 00:00:00",
+        "2024/02/29 23:59",
+        "2024/03/01",
+    ),
+    "dots": ("2024.01.31 23:59", "2024.02.01", "2024.02.29 23:59:59", "2024.03.01 00:00"),
+    "korean dots": (
+        "2024. 1. 31. 오후 11:59:59",
+        "2024. 2. 1. 오전 12:00:00",
+        "2024. 2. 29. 오후 11:59",
+        "2024. 3. 1. 오전 0:00",
+    ),
+    "korean words": (
+        "2024년 1월 31일 23시 59분",
+        "2024년 2월 1일",
+        "2024년 2월 29일 23:59:59",
+        "2024년 3월 1일 0시",
+    ),
+    "digits": ("20240131235959", "20240201", "20240229T235959", "20240301"),
+    "unpadded": ("2024-1-31 23:59", "2024-2-1", "2024/2/29 23:59", "2024.3.1"),
+    "zones": (
+        "2024/01/31 14:59:59Z",
+        "2024-01-31T15:00:00Z",
+        "2024.02.29 14:59:59 UTC",
+        "2024/02/29 15:00:00+00:00",
+    ),
+    "seconds": ("1706713199", "1706713200", "1709218799.5", "1709218800"),
+    "milliseconds": ("1706713199999", "1706713200000", "1709218799999", "1709218800000"),
+    "microseconds": (
+        "1706713199999999",
+        "1706713200000000",
+        "1709218799999999",
+        "1709218800000000",
+    ),
+    "mixed": ("2024-01-31 23:59:59", "2024/02/01", "1709218799", "2024. 3. 1."),
+}
+
+
+@pytest.mark.parametrize("shop", ["sqlite text", "postgresql text"], indirect=True)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_month_of_a_text_is_that_of_its_value_in_every_form(shop: Shop, form: str):
+    before, first, last, behind = FORMS[form]
+    shop.add(
+        ("before", "ann", before),
+        ("first", "ann", first),
+        ("last", "bob", last),
+        ("b", "a", behind),
+    )
+    assert {month: shop.read(month) for month in MONTHS} == {
+        "2023-12": [],
+        "2024-01": ["before"],
+        "2024-02": ["first", "last"],
+        "2024-03": ["b"],
+        "2024-04": [],
+    }
+    result = shop.process("2024-02")
+    assert (result.new_customers, result.returning_customers) == (1, 1)
+    assert shop.open().fingerprint("2023-10") == "[0, null, null]"
+
+
+NUMBERS: Mapping[str, tuple[float, float]] = {
+    "seconds": (1706713200, 1709218800),
+    "milliseconds": (1706713200_000, 1709218800_000),
+    "microseconds": (1706713200_000_000, 1709218800_000_000),
+    "nanoseconds": (1706713200_000_000_000, 1709218800_000_000_000),
+    "days in digits": (20240201, 20240301),
+    "seconds in digits": (20240201000000, 20240301000000),
+}
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("unit", NUMBERS)
+def test_numbers_are_read_by_what_they_count_and_an_index_is_used(
+    backend: str, unit: str, tmp_path: Path, request: pytest.FixtureRequest
+):
+    url = f"sqlite:///{tmp_path / 'events.db'}"
+    if backend == "postgresql":
+        url = str(request.getfixturevalue("postgresql_url"))
+    start, end = NUMBERS[unit]
+    engine = create_engine(url)
+    sources = EventSources(no_secrets)
+    days = (start - 1, start, end - 1, end) if "digits" not in unit else (start, end)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS counted"))
+        connection.execute(text("CREATE TABLE counted (event_id text, event_at bigint)"))
+        for n, at in enumerate((*days, None)):
+            connection.execute(
+                text("INSERT INTO counted VALUES (:n, :at)"), {"n": f"e{n}", "at": at}
+            )
+        connection.execute(text("CREATE INDEX counted_at ON counted (event_at)"))
+    source = sources.open(SourceSettings(url, "counted"))
+    found = {
+        month: sorted(
+            filter(None, (judge(row, month) for rows in source.read(month, 10) for row in rows))
+        )
+        for month in MONTHS[1:4]
+    }
+    ids = [f"e{n}" for n in range(len(days))]
+    assert found == {
+        "2024-01": ids[:-3],
+        "2024-02": ids[-3:-1] if len(days) == 4 else ids[:1],
+        "2024-03": ["bad_event_at", ids[-1]],
+    }
+    if backend == "sqlite":
+        asked: Any = source
+        month = asked._statements.month.params(asked._form.bind("2024-02"))
+        compiled = month.compile(engine)
+        values = tuple(compiled.params[name] for name in compiled.positiontup or ())
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
+        assert "USING INDEX counted_at" in str(plan)
+    sources.close()
+    engine.dispose()
+
+
+def test_julian_days_of_sqlite_are_read(
+    messy: tuple[sqlite3.Connection, EventSources, SourceSettings],
+):
+    connection, sources, settings = messy
+    connection.executescript(
+        "INSERT INTO events VALUES ('e1', 'a', julianday('2024-01-31 14:59:59'), 1), "
+        "('e2', 'a', julianday('2024-01-31 15:00:00'), 1), ('e3', 'b', julianday('2024-02-10 00:00:01'), 1)"
+    )
+    source = sources.open(settings)
+    found = {
+        month: [judge(row, month) for rows in source.read(month, 10) for row in rows]
+        for month in ("2024-01", "2024-02", "2024-03")
+    }
+    assert {month: sorted(filter(None, ids)) for month, ids in found.items()} == {
+        "2024-01": ["e1"],
+        "2024-02": ["e2", "e3"],
+        "2024-03": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("05/06/2024", "texts such as '05/06/2024'"),
+        ("5 Jan 2024", "texts such as '5 Jan 2024'"),
+        ("soon", "texts such as 'soon'"),
+        (17, "numbers such as '17'"),
+        (b"2024-01-05", "bytes such as"),
+        (None, "is empty in every row"),
+    ],
+)
+def test_a_source_of_which_no_time_can_be_read_is_refused_by_name_when_it_is_opened(
+    messy: tuple[sqlite3.Connection, EventSources, SourceSettings], value: object, words: str
+):
+    connection, sources, settings = messy
+    connection.execute("INSERT INTO events VALUES ('e1', 'ann', ?, 1)", (value,))
+    connection.commit()
+    with pytest.raises(PermanentError, match="column event_at") as caught:
+        sources.open(settings)
+    assert caught.value.kind == "source_times"
+    assert words in str(caught.value)
+    connection.execute("INSERT INTO events VALUES ('e2', 'ann', '2024-01-05', 1)")
+    connection.commit()
+    sources.open(settings)
+
+
+def test_an_empty_table_is_a_source_without_events(
+    messy: tuple[sqlite3.Connection, EventSources, SourceSettings],
+):
+    _, sources, settings = messy
+    source = sources.open(settings)
+    assert source.fingerprint("2024-01") == "[0, null, null]"
+    assert list(source.read("2024-01", 10)) == []
+
+
+def draw_texts(random: Random) -> Iterator[str]:
+    """Texts that look like times, most of them broken somewhere."""
+    for _ in range(400):
+        year = random.choice(("2024", "1987", "2199", "2200", "0999", "20"))
+        head = random.choice(("-", ".", "/", ". ", "년 ", "년", "", " ", "--"))
+        month = random.choice(("1", "01", "9", "10", "12", "13", "00", "0x"))
+        tail = random.choice(("-", ".", "/", "월 ", "월", "", "x")) + random.choice(
+            ("5", "31", "T")
+        )
+        zone = random.choice(("", "", "", " 10:00:00Z", " 10:00+09:00"))
+        yield f"{year}{head}{month}{tail}{zone}"
+    for _ in range(300):
+        digits = "".join(random.choices("0123456789", k=random.randint(6, 18)))
+        first = random.choice(("", "17", "2024", "202401", "197001"))
+        yield first + digits + random.choice(("", "", ".", ".5", "..", "x"))
+
+
+@pytest.mark.parametrize("shop", ["sqlite text", "postgresql text"], indirect=True)
+def test_sql_and_python_agree_on_the_month_of_any_text(shop: Shop):
+    texts = [*dict.fromkeys(draw_texts(Random(7))), "2024/6/1", "2199-12-31", None]
+    shop.add(*((f"e{n}", "a", at) for n, at in enumerate(texts)))
+    source: Any = shop.open()
+    found: Counter[str] = Counter()
+    for month in sorted({find_month(at) for at in texts} - {None}):
+        for rows in source.read(month, 50):
+            found.update(
+                str(row["event_id"]) for row in rows if find_month(row["event_at"]) in {month, None}
+            )
+    assert found == Counter(f"e{n}" for n in range(len(texts)))
+
+
 # PostgreSQL: types, logins, times that Python has none for.
 
 
@@ -425,7 +633,7 @@ def test_times_beyond_pythons_calendar_make_their_rows_bad_and_the_rest_is_read(
     engine.dispose()
 
 
-def test_a_date_column_is_a_time_and_a_number_is_not(postgresql_url: str):
+def test_a_date_column_is_a_time_and_small_numbers_are_not(postgresql_url: str):
     engine = create_engine(postgresql_url)
     sources = EventSources(no_secrets)
     with engine.begin() as connection:
@@ -437,7 +645,8 @@ def test_a_date_column_is_a_time_and_a_number_is_not(postgresql_url: str):
     assert [judge(row, "2024-02") for row in rows] == ["1"]
     with pytest.raises(PermanentError, match="make a view") as caught:
         sources.open(SourceSettings(postgresql_url, "days", {"event_at": "epoch"}))
-    assert caught.value.kind == "source_columns"
+    assert caught.value.kind == "source_times"
+    assert "column epoch, BIGINT" in str(caught.value)
     sources.close()
     engine.dispose()
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from sandbox.tenants.truth import MonthTruth
 
-TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+TIME = re.compile(r"(\d{4})-(\d\d?)-(\d\d?) (\d\d:\d\d:\d\d)")
+MONTH = re.compile(r"(\d{4})-(\d\d?)-")
 Row = tuple[Any, ...]
 
 
@@ -27,7 +28,7 @@ def recount(rows: Iterable[Row], month: str, after: str) -> tuple[int, int, int,
     versions: dict[str, list[tuple[str, Decimal]]] = defaultdict(list)
     bad = 0
     for event_id, _, event_at, _, _, quantity, amount, updated_at in rows:
-        if not f"{month}-01" <= str(event_at) < f"{after}-01":
+        if not month <= read_month(str(event_at)) < after:
             continue
         if event_id and is_time(str(event_at)) and isinstance(quantity, int) and amount != "NaN":
             versions[event_id].append((str(updated_at or ""), Decimal(str(amount))))
@@ -43,11 +44,18 @@ def figures(known: MonthTruth) -> tuple[int, int, int, Decimal]:
     return known.good, known.bad, known.duplicates, known.revenue
 
 
+def read_month(text: str) -> str:
+    found = MONTH.match(text)
+    return f"{found[1]}-{int(found[2]):02}" if found else ""
+
+
 def is_time(text: str) -> bool:
-    if TIME.fullmatch(text) is None:
+    found = TIME.fullmatch(text)
+    if found is None:
         return False
+    year, month, day, clock = found.groups()
     try:
-        datetime.fromisoformat(text)
+        datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02} {clock}")
     except ValueError:
         return False
     return True

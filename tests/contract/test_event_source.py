@@ -599,7 +599,7 @@ def test_sql_and_python_agree_on_the_month_of_any_text(shop: Shop):
     shop.add(*((f"e{n}", "a", at) for n, at in enumerate(texts)))
     source: Any = shop.open()
     found: Counter[str] = Counter()
-    for month in sorted({find_month(at) for at in texts} - {None}):
+    for month in sorted({month for at in texts if (month := find_month(at))}):
         for rows in source.read(month, 50):
             found.update(
                 str(row["event_id"]) for row in rows if find_month(row["event_at"]) in {month, None}

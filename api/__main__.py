@@ -55,8 +55,8 @@ def _serve() -> None:
     settings = load_settings()
     host, port = _read_address(settings.api_url)
     open_log(settings.log_path)
-    runs = open_orchestration(settings.dagster_url)
-    app = build_app(Services(settings), runs)
+    services = Services(settings)
+    app = build_app(services, open_orchestration(services.dagster_webserver))
     # One process: totals, rates and the checks of health are shared within it. No access log: writes have their trail.
     uvicorn.run(
         app,

@@ -12,6 +12,7 @@ from platform_assets.core.engine import OnProgress
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
+from platform_assets.http_services import find_network, make_policy
 from platform_assets.ranks.crawl import Crawl, Crawler, crawl_pages
 from platform_assets.ranks.daily import DayReader, DayResult, read_day
 from platform_assets.ranks.day_table import publish_day
@@ -189,6 +190,7 @@ class RankServices:
     @property
     def _opener(self) -> NaverHttp | NaverBrowser:
         settings, states = self.settings, SqlCapStates(self._state)
+        network = find_network(settings)
         hosts = NaverHosts(
             {
                 PageHost.SEARCH: settings.naver_url,
@@ -200,9 +202,9 @@ class RankServices:
         )
         if self.source is RankSource.BROWSER:
             return NaverBrowser(
-                hosts, states, self._clock, settings.chromium, BROWSER_TIMEOUT_SECONDS
+                hosts, states, self._clock, settings.chromium, network, BROWSER_TIMEOUT_SECONDS
             )
-        return NaverHttp(hosts, states, self._clock)
+        return NaverHttp(hosts, states, self._clock, policy=make_policy(settings), network=network)
 
     @property
     def _hosts(self) -> Sequence[PageHost]:

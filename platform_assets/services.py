@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from platform_assets.core.redrive import Redrive
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.games.collect import Collector
+from platform_assets.http_services import find_network, make_policy
 from platform_assets.rank_services import RankServices
 from platform_assets.settings import Gear, Settings, child_environment, source_secret
 from platform_assets.shop_services import ShopServices
@@ -43,10 +45,12 @@ from platform_assets.tenants.importing import ImportPlan, read_advertisers, read
 from platform_assets.tenants.outlook import look
 from resources.alerts import Alerts
 from resources.caps import Cap, find_cap, override_cap
+from resources.dagster_webserver import DagsterWebserver
 from resources.event_source import EventSources
-from resources.igdb import TwitchCredentials
+from resources.igdb import IGDB_ERRORS, TwitchCredentials
 from resources.igdb_source import IgdbSource
 from resources.logs import open_log
+from resources.network import Network
 from resources.object_store import open_store
 from resources.objects.s3_client import S3Access
 from resources.runners.cloud_run_api import CloudRunApi
@@ -120,6 +124,16 @@ class Services:
         return SqlLedger(self.state)
 
     @cached_property
+    def network(self) -> Network:
+        """The way out of this machine."""
+        return find_network(self.settings)
+
+    @cached_property
+    def dagster_webserver(self) -> DagsterWebserver:
+        """Dagster's webserver, which runs are launched through."""
+        return DagsterWebserver(self.settings.dagster_url, network=self.network)
+
+    @cached_property
     def igdb_cap(self) -> Cap:
         """What the IGDB account allows."""
         return override_cap(
@@ -143,6 +157,8 @@ class Services:
             states=SqlCapStates(self.state),
             clock=self.clock,
             multiquery=gears[self.settings.igdb_multiquery],
+            policy=replace(make_policy(self.settings), table=IGDB_ERRORS),
+            network=self.network,
         )
 
     @property
@@ -165,6 +181,7 @@ class Services:
                 clock=self.clock,
                 policy=RunPolicy(
                     concurrency=self._igdb_lanes(source.queries_per_request),
+                    unit_timeout_seconds=self.settings.games_timeout_seconds,
                     skip_limit=SKIP_LIMIT,
                     retry=RetryPolicy(attempts=2),
                     lease_seconds=self.settings.unit_lease_seconds,
@@ -207,7 +224,10 @@ class Services:
         open_log(self.settings.log_path)
         settings = self.settings
         webhook = Webhook(
-            settings.alert_webhook_url, settings.alert_webhook_secret, clock=self.clock
+            settings.alert_webhook_url,
+            settings.alert_webhook_secret,
+            clock=self.clock,
+            network=self.network,
         )
         is_set = bool(settings.alert_webhook_url.get_secret_value())
         return Alerts(self.notes, webhook if is_set else None, self.clock)
@@ -386,7 +406,13 @@ class Services:
             case "http_service":
                 policy = HttpServicePolicy(settings.tags_parallelism or HTTP_IN_FLIGHT)
                 token = settings.tags_service_token.get_secret_value() or None
-                return HttpServiceRunner(settings.tags_service_url, token, policy, clock=self.clock)
+                return HttpServiceRunner(
+                    settings.tags_service_url,
+                    token,
+                    policy,
+                    clock=self.clock,
+                    network=self.network,
+                )
             case "local":
                 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
                 processes = settings.tags_parallelism or cores or os.cpu_count() or 1

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,6 +60,20 @@ class Settings(BaseSettings):
         description="JSON log, one line per unit. Default: `logs/sluice.jsonl` in SLUICE_HOME.",
     )
 
+    proxy: SecretStr = Field(
+        default=SecretStr("environment"),
+        description="The proxy that requests leave through: `environment` (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY), "
+        "`none`, or its URL. NO_PROXY and this machine are asked directly.",
+    )
+    http_body_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=64 * 1024 * 1024,
+        description="What the body of an upstream's reply may unpack to; a larger one fails as `body_too_large`.",
+    )
+    http_exchange_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=120.0,
+        description="Seconds that one request may take, from the connection to the last byte of the reply.",
+    )
+
     igdb_api_url: str = Field(
         default="https://api.igdb.com/v4", description="IGDB API, or a sandbox."
     )
@@ -91,6 +105,9 @@ class Settings(BaseSettings):
     )
     games_schedule_hour: Annotated[int, Field(ge=0, le=23)] = Field(
         default=4, description="Hour (Asia/Seoul) of the daily incremental collection."
+    )
+    games_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=3600.0, description="Seconds that one try of a range of ids may take."
     )
     games_safety_margin_seconds: Annotated[int, Field(ge=0)] = Field(
         default=300,
@@ -341,6 +358,23 @@ class Settings(BaseSettings):
             )
         return ",".join(parts)
 
+    @field_validator("proxy")
+    @classmethod
+    def _usable_proxy(cls, proxy: SecretStr) -> SecretStr:
+        text = proxy.get_secret_value()
+        if text in {"environment", "none"}:
+            return proxy
+        try:
+            parts = urlsplit(text)
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(
+                "write `environment`, `none`, or a URL such as http://proxy.example:3128"
+            )
+        return proxy
+
     @property
     def state_database_url(self) -> str:
         """The state database, with the default filled in."""
@@ -398,6 +432,14 @@ def task_environment() -> dict[str, str]:
     variables = {name.lower(): os.environ.get(f"CLOUD_RUN_TASK_{name}") for name in names}
     variables["manifest"] = os.environ.get("SLUICE_TAGS_MANIFEST")
     return {name: value for name, value in variables.items() if value}
+
+
+def network_environment() -> dict[str, str]:
+    """The variables for proxies and certificate authorities that are set; in lower case they win, as for curl."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+    found = {name: os.environ.get(name.lower()) or os.environ.get(name) for name in names}
+    found |= {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+    return {name: value for name, value in found.items() if value}
 
 
 def source_secret(name: str) -> str | None:

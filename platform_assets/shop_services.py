@@ -17,6 +17,7 @@ from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.units import Report, UnitState
+from platform_assets.http_services import find_network, make_policy
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import (
     DAY_PIPELINE,
@@ -41,7 +42,7 @@ from platform_assets.settings import Settings
 from resources.browser_shops import BrowserShops
 from resources.caps import Cap, shop_cap
 from resources.logs import open_log
-from resources.shops import HttpShops
+from resources.shops import SHOP_ERRORS, HttpShops
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase
 from resources.state.failed_items import SqlFailedItems
@@ -142,9 +143,13 @@ class ShopServices:
     def _openers(self) -> Mapping[WorkerKind, HttpShops | BrowserShops]:
         states, settings = SqlCapStates(self._state), self.settings
         seconds = settings.products_timeout_seconds / 2  # one page of two tries
+        policy = replace(make_policy(settings), table=SHOP_ERRORS)
+        network = find_network(settings)
         return {
-            WorkerKind.HTTP: HttpShops(states, self._clock),
-            WorkerKind.BROWSER: BrowserShops(states, self._clock, settings.chromium, seconds),
+            WorkerKind.HTTP: HttpShops(states, self._clock, policy, network=network),
+            WorkerKind.BROWSER: BrowserShops(
+                states, self._clock, settings.chromium, network, seconds
+            ),
         }
 
     async def split_day(self, name: str, day: str) -> list[PlannedBatch]:

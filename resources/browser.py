@@ -16,13 +16,20 @@ from typing import Self
 from platform_assets.core.clock import Clock, SystemClock
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from resources.browser_errors import BAD_URL, DIED, keeps_dying
-from resources.browser_hosts import allows, host_of, write_resolver_rules
+from resources.browser_hosts import (
+    allows,
+    find_proxies,
+    host_of,
+    write_proxy_script,
+    write_resolver_rules,
+)
 from resources.browser_messages import BrowserPolicy, BrowserStats, Capture, Fetched, PageLoad
 from resources.browser_page import BrowserPage
 from resources.browser_process import BrowserProcess, find_chromium, playwright_errors
 from resources.gate import Gate, Grant
 from resources.http_errors import Failure
 from resources.local_gates import NoCap
+from resources.network import Network
 
 
 class BrowserPool:
@@ -32,6 +39,7 @@ class BrowserPool:
         executable: Path or name of Chromium; None for the one on the PATH.
         policy: Pages, bounds, hosts.
         clock: For Retry-After dates.
+        network: The way out; straight to the hosts if None.
 
     Raises:
         RefusedError: On opening: kinds `missing_browser`, `missing_extra`, `bad_host`.
@@ -44,10 +52,12 @@ class BrowserPool:
         policy: BrowserPolicy | None = None,
         *,
         clock: Clock | None = None,
+        network: Network | None = None,
     ) -> None:
         self._named = executable
         self._policy = policy or BrowserPolicy()
         self._clock = clock or SystemClock()
+        self._network = network or Network()
         self._process: BrowserProcess | None = None
         self._starting = asyncio.Lock()
         self._idle = asyncio.LifoQueue[BrowserPage | None]()
@@ -70,8 +80,18 @@ class BrowserPool:
     async def __aenter__(self) -> Self:
         self._executable = find_chromium(self._named)
         policy = self._policy
-        rules = write_resolver_rules(policy.allowed_hosts, policy.addresses)
-        self._arguments = (f"--host-resolver-rules={rules}",) if rules else ()
+        proxies = find_proxies(self._network)
+        rules = write_resolver_rules(
+            policy.allowed_hosts, policy.addresses, {url.host for url in proxies.values()}
+        )
+        self._arguments = (
+            *((f"--host-resolver-rules={rules}",) if rules else ()),
+            *(
+                (write_proxy_script(policy.allowed_hosts, proxies, self._network.bypassed),)
+                if proxies
+                else ()
+            ),
+        )
         self._process = await self._start()
         for _ in range(policy.pages):
             self._idle.put_nowait(None)

@@ -14,6 +14,7 @@ from resources.browser_messages import BrowserPolicy
 from resources.cap_state import CapStates
 from resources.caps import Cap
 from resources.limiter import CapGate
+from resources.network import Network
 from resources.shops import NOTHING_THERE, find_host, make_table
 
 
@@ -25,12 +26,14 @@ class BrowserShops:
         states: Where the caps' states are kept.
         clock: For the browser.
         executable: Chromium; None for the one on the PATH.
+        network: The way out; straight to the hosts if None.
         timeout_seconds: Of one page.
     """
 
     states: CapStates
     clock: Clock
     executable: Path | None = None
+    network: Network | None = None
     timeout_seconds: float = 30.0
 
     @asynccontextmanager
@@ -57,7 +60,7 @@ class BrowserShops:
         )
         async with (
             CapGate(cap, self.states) as gate,
-            BrowserPool(self.executable, policy, clock=self.clock) as pool,
+            BrowserPool(self.executable, policy, clock=self.clock, network=self.network) as pool,
         ):
             yield BrowserShop(platform.name, hosts, pool, gate)
 

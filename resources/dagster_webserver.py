@@ -4,15 +4,18 @@ Only the webserver knows the code location that a job is in, so launching goes t
 the instance (`orchestration_resource.py`).
 """
 
+import json
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import httpx
 
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
+from resources.http_messages import HttpReply, HttpRequest
+from resources.http_wire import HttpTimeouts, HttpWire, open_blocking
+from resources.network import Network
 
-TIMEOUT = httpx.Timeout(20.0, connect=2.0)
+TIMEOUTS = HttpTimeouts(connect=2.0, read=20.0, write=20.0, pool=20.0, exchange=30.0)
 """A launch takes about half a second, several on a loaded machine; a webserver that listens connects at once."""
 
 _FIND_JOBS = """
@@ -44,17 +47,18 @@ class DagsterWebserver:
     Args:
         url: Its address, such as http://127.0.0.1:3000.
         transport: The network; a test's fake, or None for the real one.
+        network: The way to it; straight there if None.
     """
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        network: Network | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         self._transport = transport
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        """Made when first needed: it costs some 20 ms, and most owners only ask about runs."""
-        # Local traffic: no proxy of the environment stands in between.
-        return httpx.Client(transport=self._transport, timeout=TIMEOUT, trust_env=False)
+        self._network = network
 
     def find_job(self, job: str) -> Tree:
         """Where a job is, as the mutation's selector wants it; proves that launching can work at all.
@@ -95,24 +99,22 @@ class DagsterWebserver:
         }
         return _read_launch(self._ask(_LAUNCH, {"params": params})["launchRun"])
 
-    def close(self) -> None:
-        """Closes the connections, if there are any."""
-        if "_client" in self.__dict__:
-            self._client.close()
-
     def _ask(self, query: str, variables: Tree) -> Tree:
         """The `data` of an answer."""
         try:
-            response = self._client.post(
-                f"{self._url}/graphql", json={"query": query, "variables": variables}
-            )
-            response.raise_for_status()
-            answer = response.json()
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            reply = self._send({"query": query, "variables": variables})
+            if not 200 <= reply.status < 300:
+                raise self._unreachable(f"HTTP {reply.status}")
+            answer = json.loads(reply.content)
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.ProxyError,
+            httpx.InvalidURL,
+            httpx.UnsupportedProtocol,
+        ) as error:
             raise self._unreachable(type(error).__name__) from error
-        except httpx.HTTPStatusError as error:
-            raise self._unreachable(f"HTTP {error.response.status_code}") from error
-        except (httpx.TransportError, ValueError) as error:
+        except (httpx.HTTPError, ValueError) as error:
             raise LaunchUnknownError(
                 f"Dagster's webserver at {self._url} broke off ({type(error).__name__}): a run may have been started; "
                 "look at the running jobs before trying again"
@@ -124,6 +126,18 @@ class DagsterWebserver:
                 kind="launch_failed",
             )
         return answer["data"]
+
+    def _send(self, document: Tree) -> HttpReply:
+        wire = HttpWire(TIMEOUTS, 1, {}, self._transport, network=self._network)
+        with open_blocking(wire) as exchange:
+            return exchange(
+                HttpRequest(
+                    "POST",
+                    f"{self._url}/graphql",
+                    headers={"content-type": "application/json"},
+                    content=json.dumps(document).encode(),
+                )
+            )
 
     def _unreachable(self, how: str) -> TransientError:
         return TransientError(

@@ -31,7 +31,8 @@ from resources.http_errors import (
     quote_upstream,
 )
 from resources.http_messages import HARMLESS, HttpReply, HttpRequest
-from resources.http_wire import HttpTimeouts, HttpWire
+from resources.http_wire import BODY_BYTES, HttpTimeouts, HttpWire
+from resources.network import Network
 
 
 class Auth(Protocol):
@@ -55,6 +56,7 @@ class HttpPolicy:
         retry: Tries and waits after failures that may pass. 429s do not count as tries.
         throttle_limit: 429s in a row, for one request, after which it fails.
         connections: Open connections when the gate has no bound.
+        body_bytes: What a body may unpack to.
         table: What a failure means.
     """
 
@@ -62,6 +64,7 @@ class HttpPolicy:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     throttle_limit: int = 20
     connections: int = 32
+    body_bytes: int = BODY_BYTES
     table: ErrorTable = DEFAULT_TABLE
 
 
@@ -107,6 +110,7 @@ class HttpClient:
         auth: Credentials; None when the upstream wants none.
         headers: Sent with every request.
         transport: Instead of the network, for tests.
+        network: The way out; straight to the hosts if None.
         clock: For Retry-After dates.
         draw: Random numbers in [0, 1) for the jitter of waits.
     """
@@ -119,6 +123,7 @@ class HttpClient:
         auth: Auth | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        network: Network | None = None,
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -130,6 +135,8 @@ class HttpClient:
             gate.in_flight or self._policy.connections,
             headers or {},
             transport,
+            body_bytes=self._policy.body_bytes,
+            network=network,
         )
         self._secrets = [v for name, v in (headers or {}).items() if name.lower() not in HARMLESS]
         self._clock = clock or SystemClock()

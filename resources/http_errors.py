@@ -20,6 +20,7 @@ from platform_assets.core.errors import (
     RefusedError,
     TransientError,
 )
+from resources.http_messages import BodyTooLargeError, ExchangeDeadlineError
 
 SAID_LENGTH = 300
 """Characters of the upstream's own message that go into an error's text."""
@@ -189,6 +190,13 @@ DEFAULT_TABLE = ErrorTable(
         }
     ),
     exceptions=(
+        (
+            BodyTooLargeError,
+            Rule(
+                Action.PERMANENT, "body_too_large", "Ask for less, or raise SLUICE_HTTP_BODY_BYTES."
+            ),
+        ),
+        (ExchangeDeadlineError, Rule(Action.RETRY, "exchange_deadline", _LATER)),
         (httpx.ConnectTimeout, Rule(Action.RETRY, "connect_timeout", _NETWORK)),
         (httpx.PoolTimeout, Rule(Action.RETRY, "pool_timeout", _LATER)),
         (httpx.TimeoutException, Rule(Action.RETRY, "timeout", _LATER)),

@@ -9,6 +9,20 @@ HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-t
 """Headers whose values may show in messages."""
 
 
+class BodyTooLargeError(httpx.DecodingError):
+    """A body unpacks to more than it may."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body has more than {limit_bytes} bytes")
+
+
+class ExchangeDeadlineError(httpx.TimeoutException):
+    """An exchange took longer than it may, from the connection to the last byte of the body."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no end of the reply after {seconds:g} s")
+
+
 @dataclass(frozen=True, slots=True)
 class HttpReply:
     """A whole reply.

@@ -24,9 +24,14 @@ from resources.igdb import (
 from resources.igdb_multiquery import MultiqueryClient
 from resources.limiter import CapGate
 from resources.local_gates import NoCap
+from resources.network import Network
 
 REFUSAL_SECONDS = 7 * 86_400
 """How long a refused gear is not tried again: a week."""
+
+
+TOKEN_BYTES = 64 * 1024
+"""Of the token endpoint's reply: it is a line of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class IgdbSource:
         multiquery: True and False choose the gear; None uses it until the server refuses.
         policy: Timeouts and retries.
         transport: Instead of the network, for tests.
+        network: The way out; straight to the hosts if None.
     """
 
     api_url: str
@@ -52,6 +58,7 @@ class IgdbSource:
     multiquery: bool | None = None
     policy: HttpPolicy = field(default_factory=lambda: HttpPolicy(table=IGDB_ERRORS))
     transport: httpx.AsyncBaseTransport | None = None
+    network: Network | None = None
     _token: TokenCache = field(default_factory=TokenCache)
 
     @asynccontextmanager
@@ -64,7 +71,10 @@ class IgdbSource:
         self._require_credentials()
         async with AsyncExitStack() as stack:
             token_http = HttpClient(
-                NoCap(), policy=HttpPolicy(table=TOKEN_ERRORS), transport=self.transport
+                NoCap(),
+                policy=HttpPolicy(table=TOKEN_ERRORS, body_bytes=TOKEN_BYTES),
+                transport=self.transport,
+                network=self.network,
             )
             auth = TwitchAuth(
                 await stack.enter_async_context(token_http),
@@ -73,7 +83,9 @@ class IgdbSource:
                 self._token,
             )
             gate = await stack.enter_async_context(CapGate(self.cap, self.states))
-            http = HttpClient(gate, policy=self.policy, auth=auth, transport=self.transport)
+            http = HttpClient(
+                gate, policy=self.policy, auth=auth, transport=self.transport, network=self.network
+            )
             plain = IgdbClient(await stack.enter_async_context(http), self.api_url)
             if not await asyncio.to_thread(self.uses_multiquery):
                 yield plain

@@ -4,9 +4,10 @@ Which page is asked for and what is done with it is `platform_assets/ranks`; pag
 """
 
 import random
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import cycle
 
 import httpx
 from pydantic import SecretStr
@@ -22,6 +23,7 @@ from resources.http_client import HttpClient, HttpPolicy
 from resources.http_errors import DEFAULT_TABLE, Action, Rule
 from resources.http_messages import HttpRequest
 from resources.limiter import CapGate
+from resources.network import Network
 
 CAP_NAMES: Mapping[PageHost, str] = {
     PageHost.SEARCH: "naver_search",
@@ -77,7 +79,8 @@ USER_AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:144.0) Gecko/20100101 Firefox/144.0",
 )
-"""Desktop browsers: the pages that a PC gets are those whose ranks are wanted. One is chosen per crawl."""
+"""Desktop browsers: the pages that a PC gets are those whose ranks are wanted. They take turns, one per request, from a
+shuffled start."""
 
 ONE_TRY = RetryPolicy(attempts=1)
 """A page is tried again by the engine, a minute later and without holding a place."""
@@ -116,6 +119,8 @@ class NaverHttp:
         clock: For the clients.
         transport: Instead of the network, for tests.
         draw: Random numbers in [0, 1), for the user agent.
+        policy: Bounds of the clients; what failures mean is decided here.
+        network: The way out; straight to the hosts if None.
     """
 
     hosts: NaverHosts
@@ -123,6 +128,8 @@ class NaverHttp:
     clock: Clock
     transport: httpx.AsyncBaseTransport | None = None
     draw: random.Random = field(default_factory=random.Random)
+    policy: HttpPolicy = field(default_factory=HttpPolicy)
+    network: Network | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["NaverPages"]:
@@ -131,7 +138,6 @@ class NaverHttp:
         Raises:
             RefusedError: kind `bad_setting`: the Open API is to be used and there are no credentials.
         """
-        agent = self.draw.choice(USER_AGENTS)
         async with AsyncExitStack() as stack:
             clients: dict[PageHost, HttpClient] = {}
             gates: dict[PageHost, Gate] = {}
@@ -139,19 +145,26 @@ class NaverHttp:
                 gate = await stack.enter_async_context(CapGate(cap, self.states))
                 client = HttpClient(
                     gate,
-                    policy=_POLICIES[host is PageHost.OPENAPI],
-                    headers=self._list_headers(host, agent),
+                    policy=replace(
+                        self.policy,
+                        retry=ONE_TRY,
+                        table=OPENAPI_ERRORS if host is PageHost.OPENAPI else PAGE_ERRORS,
+                    ),
+                    headers=self._list_headers(host),
                     transport=self.transport,
+                    network=self.network,
                     clock=self.clock,
                 )
                 clients[host] = await stack.enter_async_context(client)
                 gates[host] = gate
-            yield NaverPages(self.hosts.urls, clients, gates)
+            agents = list(USER_AGENTS)
+            self.draw.shuffle(agents)
+            yield NaverPages(self.hosts.urls, clients, gates, agents)
 
-    def _list_headers(self, host: PageHost, agent: str) -> dict[str, str]:
+    def _list_headers(self, host: PageHost) -> dict[str, str]:
         if host is not PageHost.OPENAPI:
             referer = "https://map.naver.com/" if host is PageHost.MAP else "https://www.naver.com/"
-            return {"user-agent": agent, "accept-language": "ko-KR,ko;q=0.9", "referer": referer}
+            return {"accept-language": "ko-KR,ko;q=0.9", "referer": referer}
         known = self.hosts.credentials
         if known is None or not known.client_id:
             raise RefusedError(
@@ -164,13 +177,6 @@ class NaverHttp:
         }
 
 
-_POLICIES = {
-    False: HttpPolicy(retry=ONE_TRY, table=PAGE_ERRORS),
-    True: HttpPolicy(retry=ONE_TRY, table=OPENAPI_ERRORS),
-}
-"""By whether it is the Open API."""
-
-
 class NaverPages:
     """Naver's hosts, open; satisfies `PageSource` of `platform_assets/ranks/source.py`."""
 
@@ -179,15 +185,21 @@ class NaverPages:
         urls: Mapping[PageHost, str],
         clients: Mapping[PageHost, HttpClient],
         gates: Mapping[PageHost, Gate],
+        agents: Sequence[str],
     ) -> None:
         self._urls = urls
         self._clients = clients
         self._gates = gates
+        self._agents = cycle(agents)
 
     async def fetch(self, page: SearchPage) -> bytes:
         """See `PageSource.fetch`."""
         url = self._urls[page.host].rstrip("/") + page.path
-        reply = await self._clients[page.host].send(HttpRequest("GET", url, label="naver"))
+        # The Open API knows its application; the pages' agents take turns.
+        headers = {} if page.host is PageHost.OPENAPI else {"user-agent": next(self._agents)}
+        reply = await self._clients[page.host].send(
+            HttpRequest("GET", url, headers=headers, label="naver")
+        )
         return reply.content
 
     def slow_down(self, host: PageHost, seconds: float) -> None:

@@ -14,6 +14,7 @@ from resources.cap_state import CapStates
 from resources.gate import Gate
 from resources.limiter import CapGate
 from resources.naver import PAGE_ERRORS, NaverHosts
+from resources.network import Network
 
 RECYCLE_AFTER = 50
 """Pages of results are large: a context is opened afresh after so many."""
@@ -28,6 +29,7 @@ class NaverBrowser:
         states: Where the caps' states are kept.
         clock: For the browser.
         executable: Chromium; None for the one on the PATH.
+        network: The way out; straight to the hosts if None.
         timeout_seconds: Of one page.
     """
 
@@ -35,6 +37,7 @@ class NaverBrowser:
     states: CapStates
     clock: Clock
     executable: Path | None = None
+    network: Network | None = None
     timeout_seconds: float = 60.0
 
     @asynccontextmanager
@@ -58,7 +61,7 @@ class NaverBrowser:
                 for host, cap in self.hosts.caps.items()
             }
             pool = await stack.enter_async_context(
-                BrowserPool(self.executable, policy, clock=self.clock)
+                BrowserPool(self.executable, policy, clock=self.clock, network=self.network)
             )
             yield NaverBrowserPages(self.hosts.urls, pool, gates)
 

@@ -207,10 +207,6 @@ class Orchestration:
             for name in needed
         }
 
-    def close(self) -> None:
-        """Closes the connections to the webserver; the instance is its opener's."""
-        self._webserver.close()
-
     def _launch(
         self, selector: Mapping[str, Any], config: Mapping[str, Any], tags: Mapping[str, str]
     ) -> str:
@@ -249,9 +245,9 @@ class Orchestration:
         return self._opened
 
 
-def open_orchestration(webserver_url: str) -> Orchestration:
+def open_orchestration(webserver: DagsterWebserver) -> Orchestration:
     """The orchestration of the instance that DAGSTER_HOME names; opened when first needed."""
-    return Orchestration(dg.DagsterInstance.get, webserver_url)
+    return Orchestration(dg.DagsterInstance.get, webserver)
 
 
 def tag_cells(cells: Sequence[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from resources.http_client import HttpClient, HttpPolicy
 from resources.http_errors import DEFAULT_TABLE, Action, ErrorTable, Rule
 from resources.http_messages import HttpRequest
 from resources.limiter import CapGate
+from resources.network import Network
 
 BLOCKED = "blocked"
 """Kind of the error that a block page becomes."""
@@ -79,12 +80,14 @@ class HttpShops:
         clock: For the client.
         policy: Timeouts and retries.
         transport: Instead of the network, for tests.
+        network: The way out; straight to the hosts if None.
     """
 
     states: CapStates
     clock: Clock
     policy: HttpPolicy = field(default_factory=lambda: HttpPolicy(table=SHOP_ERRORS))
     transport: httpx.AsyncBaseTransport | None = None
+    network: Network | None = None
 
     @asynccontextmanager
     async def open(
@@ -104,6 +107,7 @@ class HttpShops:
                 policy=replace(self.policy, table=make_table(platform, self.policy.table)),
                 headers=_HEADERS,
                 transport=self.transport,
+                network=self.network,
                 clock=self.clock,
             )
             async with client:

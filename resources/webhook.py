@@ -20,10 +20,17 @@ import structlog
 from pydantic import SecretStr
 
 from platform_assets.core.clock import Clock, SystemClock
-from platform_assets.core.errors import PermanentError, PlatformError, TransientError
+from platform_assets.core.errors import (
+    PermanentError,
+    PlatformError,
+    RefusedError,
+    TransientError,
+)
 from platform_assets.core.retry import RetryPolicy
 from resources.http_errors import parse_retry_after
-from resources.http_wire import HttpTimeouts
+from resources.http_messages import HttpReply, HttpRequest
+from resources.http_wire import BlockingExchange, HttpTimeouts, HttpWire, open_blocking
+from resources.network import Network
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +62,9 @@ class WebhookPolicy:
     """
 
     timeouts: HttpTimeouts = field(
-        default_factory=lambda: HttpTimeouts(connect=3.0, read=5.0, write=3.0, pool=3.0)
+        default_factory=lambda: HttpTimeouts(
+            connect=3.0, read=5.0, write=3.0, pool=3.0, exchange=10.0
+        )
     )
     retry: RetryPolicy = field(
         default_factory=lambda: RetryPolicy(
@@ -79,6 +88,7 @@ class Webhook:
         sleep: Waits so many seconds.
         draw: Random numbers in [0, 1) for the jitter of waits.
         transport: Instead of the network, for tests.
+        network: The way out; straight to the host if None.
     """
 
     def __init__(
@@ -90,7 +100,8 @@ class Webhook:
         clock: Clock | None = None,
         sleep: Callable[[float], None] | None = None,
         draw: Callable[[], float] = random.random,
-        transport: Callable[[], httpx.BaseTransport] | None = None,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        network: Network | None = None,
     ) -> None:
         self._url = url
         self._secret = secret
@@ -98,7 +109,8 @@ class Webhook:
         self._clock = clock or SystemClock()
         self._sleep = sleep or _sleep
         self._draw = draw
-        self._transport = transport or _open_network
+        self._transport = transport
+        self._network = network
 
     def post(self, message_id: str, document: Mapping[str, object]) -> Delivery:
         """Posts the document, again and again as the policy says.
@@ -108,46 +120,57 @@ class Webhook:
             document: What JSON can hold.
         """
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        wire = HttpWire(
+            self._policy.timeouts,
+            1,
+            {},
+            self._transport() if self._transport else None,
+            network=self._network,
+        )
+        try:
+            with open_blocking(wire) as exchange:
+                return self._post(exchange, message_id, body)
+        except RefusedError as error:
+            return _give_up(message_id, error, 0)
+
+    def _post(self, exchange: BlockingExchange, message_id: str, body: bytes) -> Delivery:
         started, failures = self._clock.monotonic(), 0
-        with self._transport() as transport:
-            while True:
-                error = self._try_once(transport, message_id, body)
-                if error is None:
-                    return Delivery.DELIVERED
-                failures += 1
-                wait = self._policy.retry.next_wait(failures, error, self._draw())
-                if wait is None or self._is_late(started, wait):
-                    return _give_up(message_id, error, failures)
-                self._sleep(wait)
+        while True:
+            error = self._try_once(exchange, message_id, body)
+            if error is None:
+                return Delivery.DELIVERED
+            failures += 1
+            wait = self._policy.retry.next_wait(failures, error, self._draw())
+            if wait is None or self._is_late(started, wait):
+                return _give_up(message_id, error, failures)
+            self._sleep(wait)
 
     def _is_late(self, started: float, wait: float) -> bool:
         return self._clock.monotonic() - started + wait > self._policy.give_up_seconds
 
     def _try_once(
-        self, transport: httpx.BaseTransport, message_id: str, body: bytes
+        self, exchange: BlockingExchange, message_id: str, body: bytes
     ) -> PlatformError | None:
         """What went wrong, without a word of the address; None if nothing did."""
         try:
-            # Not by httpx's client: that one writes the address into the log.
-            response = transport.handle_request(self._make_request(message_id, body))
-            response.close()
-        except httpx.TransportError as error:
+            # What a receiver says besides its status is not read: it may be of any size.
+            reply = exchange(self._make_request(message_id, body), with_body=False)
+        except httpx.HTTPError as error:
             return TransientError(type(error).__name__)
         except (httpx.InvalidURL, binascii.Error) as error:
             return PermanentError(type(error).__name__)
-        return self._judge(response)
+        return self._judge(reply)
 
-    def _judge(self, response: httpx.Response) -> PlatformError | None:
-        status = response.status_code
-        if response.is_success:
+    def _judge(self, reply: HttpReply) -> PlatformError | None:
+        if 200 <= reply.status < 300:
             return None
-        said = f"HTTP {status}"
-        if status >= 500 or status in _MAY_PASS:
-            asked = parse_retry_after(response.headers.get("retry-after"), self._clock.now())
+        said = f"HTTP {reply.status}"
+        if reply.status >= 500 or reply.status in _MAY_PASS:
+            asked = parse_retry_after(reply.headers.get("retry-after"), self._clock.now())
             return TransientError(said, retry_after=asked)
         return PermanentError(said)
 
-    def _make_request(self, message_id: str, body: bytes) -> httpx.Request:
+    def _make_request(self, message_id: str, body: bytes) -> HttpRequest:
         stamp = str(int(self._clock.now().timestamp()))
         headers = {
             "content-type": "application/json",
@@ -157,22 +180,10 @@ class Webhook:
         }
         if secret := self._secret.get_secret_value():
             headers["webhook-signature"] = sign(secret, message_id, stamp, body)
-        timeouts = self._policy.timeouts
-        timeout = httpx.Timeout(
-            connect=timeouts.connect,
-            read=timeouts.read,
-            write=timeouts.write,
-            pool=timeouts.pool,
-        )
         url = httpx.URL(self._url.get_secret_value())
         if url.scheme not in {"http", "https"} or not url.host:
             raise httpx.InvalidURL("no http or https address")
-        request = httpx.Request(
-            "POST", url, headers=headers, content=body, extensions={"timeout": timeout.as_dict()}
-        )
-        if not url.userinfo:
-            return request
-        return next(httpx.BasicAuth(url.username, url.password).auth_flow(request))
+        return HttpRequest("POST", str(url), headers=headers, content=body)
 
 
 def sign(secret: str, message_id: str, stamp: str, body: bytes) -> str:
@@ -196,10 +207,6 @@ def _give_up(message_id: str, error: PlatformError, tries: int) -> Delivery:
         "webhook_failed", message=message_id, end=delivery, reason=error.message, tries=tries
     )
     return delivery
-
-
-def _open_network() -> httpx.BaseTransport:
-    return httpx.HTTPTransport(trust_env=False)
 
 
 def _sleep(seconds: float) -> None:

@@ -45,7 +45,7 @@ def redrive_units(
     tags = context.run.tags
     dry_run = config.dry_run or tags.get("sluice/redrive/dry_run") == "true"
     with explained_failures():
-        runs = Orchestration(context.instance, services.settings.dagster_url)
+        runs = Orchestration(context.instance, services.dagster_webserver)
         starters = make_starters(runs, {STARTED_BY_TAG: "redrive"}, services.ranks.today)
         redrive = services.redrive.starting(starters)
         report = redrive.redrive(read_filter(config, tags), dry_run=dry_run)

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _redrive(services: Services, wanted: FailureFilter, *, dry_run: bool) -> Sequence[str]:
-    runs = open_orchestration(services.settings.dagster_url)
+    runs = open_orchestration(services.dagster_webserver)
     starters = make_starters(runs, {STARTED_BY_TAG: "command"}, services.ranks.today)
     return services.redrive.starting(starters).redrive(wanted, dry_run=dry_run).describe()
 

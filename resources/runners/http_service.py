@@ -8,9 +8,10 @@ stuck, and never cuts off a task that only takes long. The other side is `platfo
 """
 
 import asyncio
+import json
 import random
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,7 +22,9 @@ from platform_assets.core.clock import Clock, SystemClock
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.jobs import Job, OnEnd, TaskEnd, TaskState
 from platform_assets.core.retry import RetryPolicy
-from resources.http_wire import HttpTimeouts
+from resources.http_messages import ExchangeDeadlineError, HttpReply, HttpRequest
+from resources.http_wire import HttpTimeouts, HttpWire, WireReply
+from resources.network import Network
 from resources.runners.cloud_run_replies import REFUSED, UNREACHABLE
 from resources.runners.http_service_replies import (
     BrokenOffError,
@@ -36,6 +39,12 @@ from resources.runners.http_service_replies import (
 from resources.runners.task_processes import STOPPED, TaskCall, TaskExit
 
 log = structlog.get_logger(__name__)
+
+ANSWER_BYTES = 1024 * 1024
+"""Of an answer that is no stream of lines: it is a sentence."""
+
+LINE_BYTES = 64 * 1024
+"""Of a line that says how a task is doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class HttpServiceRunner:
         draw: Random numbers in [0, 1) for the jitter of waits.
         clock: Tells how far away the date of a Retry-After header is.
         transport: Instead of the network, for tests.
+        network: The way to it; straight there if None.
 
     Raises:
         RefusedError: kind `runner_refused`: there is no such URL, or the token cannot be sent.
@@ -94,6 +104,7 @@ class HttpServiceRunner:
         draw: Callable[[], float] = random.random,
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        network: Network | None = None,
     ) -> None:
         if not is_address(url):
             raise RefusedError(
@@ -111,6 +122,7 @@ class HttpServiceRunner:
         self._draw = draw
         self._clock = clock or SystemClock()
         self._transport = transport
+        self._network = network
 
     async def run(self, job: Job, on_end: OnEnd) -> Sequence[TaskEnd]:
         """Runs every task to its end; cancelled, it has the service end what it started.
@@ -128,55 +140,42 @@ class HttpServiceRunner:
         """
         if job.tasks == 0:
             return []
-        async with self._open() as client:
-            await self._greet(client)
+        async with self._open() as wire:
+            await self._greet(wire)
             places = asyncio.Semaphore(self._policy.in_flight)
 
             async def run_one(index: int) -> TaskEnd:
                 async with places:
-                    end = await self._run_task(client, job, index)
+                    end = await self._run_task(wire, job, index)
                 on_end(end)
                 return end
 
             try:
                 return await _gather(run_one(index) for index in range(job.tasks))
             except BaseException:
-                await asyncio.shield(self._end(client, job))
+                await asyncio.shield(self._end(wire, job))
                 raise
 
-    @asynccontextmanager
-    async def _open(self) -> AsyncGenerator[httpx.AsyncClient]:
-        timeouts = self._policy.timeouts
-        # Bytes: httpx takes only ASCII as text, and shows the text in its error.
-        headers = (
-            {} if self._token is None else {b"Authorization": f"Bearer {self._token}".encode()}
+    def _open(self) -> HttpWire:
+        return HttpWire(
+            self._policy.timeouts,
+            # One connection more than calls: the one that ends a job must not wait for them.
+            self._policy.in_flight + 1,
+            {} if self._token is None else {"authorization": f"Bearer {self._token}"},
+            self._transport,
+            body_bytes=ANSWER_BYTES,
+            network=self._network,
         )
-        # One connection more than calls: the one that ends a job must not wait for them.
-        limits = httpx.Limits(max_connections=self._policy.in_flight + 1)
-        async with httpx.AsyncClient(
-            base_url=self._url,
-            headers=headers,
-            limits=limits,
-            transport=self._transport,
-            trust_env=False,
-            timeout=httpx.Timeout(
-                connect=timeouts.connect,
-                read=timeouts.read,
-                write=timeouts.write,
-                pool=timeouts.pool,
-            ),
-        ) as client:
-            yield client
 
-    async def _greet(self, client: httpx.AsyncClient) -> None:
+    async def _greet(self, wire: HttpWire) -> None:
         """Finds out whether there is a service at all, before every task fails by itself."""
         failures = 0
         while True:
             try:
-                response = await client.get("/healthz")
-                if response.status_code == 200:
+                reply = await wire.exchange(HttpRequest("GET", f"{self._url}/healthz"))
+                if reply.status == 200:
                     return
-                raise judge(response, self._url, self._clock.now())
+                raise judge(reply, self._url, self._clock.now())
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failures = await self._wait_after(
                     translate(error, self._url, self._token), failures
@@ -184,12 +183,12 @@ class HttpServiceRunner:
             except TransientError as error:
                 failures = await self._wait_after(error, failures)
 
-    async def _run_task(self, client: httpx.AsyncClient, job: Job, index: int) -> TaskEnd:
+    async def _run_task(self, wire: HttpWire, job: Job, index: int) -> TaskEnd:
         tries = _Tries()
         while True:
             call = TaskCall(job.manifest, index, job.tasks, tries.attempts)
             try:
-                exit_ = await self._call(client, call)
+                exit_ = await self._call(wire, call)
             except TransientError as error:
                 if not await self._has_next_try(error, tries):
                     return TaskEnd(index, TaskState.FAILED, tries.attempts, error.message)
@@ -213,7 +212,7 @@ class HttpServiceRunner:
             return False
         return True
 
-    async def _call(self, client: httpx.AsyncClient, call: TaskCall) -> TaskExit:
+    async def _call(self, wire: HttpWire, call: TaskCall) -> TaskExit:
         """One call, to the task's exit.
 
         Raises:
@@ -222,34 +221,57 @@ class HttpServiceRunner:
             TransientError: The task was not started.
             RefusedError: A person must act.
         """
-        running = False
+        running, timeouts = False, self._policy.timeouts
         try:
-            async with client.stream("POST", "/v1/tasks", json=asdict(call)) as response:
-                if response.status_code != 200:
-                    await response.aread()
-                    raise judge(response, self._url, self._clock.now())
-                async for line in response.aiter_lines():
-                    said = parse_line(line)
-                    running = running or said.get("state") == "running"
-                    if "exit" in said and said.get("reason") != STOPPED.reason:
-                        return TaskExit(said["exit"], said.get("reason"))
+            async with (
+                asyncio.timeout(timeouts.exchange) as beginning,
+                wire.open(self._write_call(call)) as reply,
+            ):
+                if reply.status != 200:
+                    raise judge(await self._read_whole(reply), self._url, self._clock.now())
+                # A task may take hours: from here on it is each line that has its time.
+                beginning.reschedule(None)
+                async with aclosing(reply.iterate_lines(LINE_BYTES, timeouts.read)) as lines:
+                    async for line in lines:
+                        said = parse_line(line)
+                        running = running or said.get("state") == "running"
+                        if "exit" in said and said.get("reason") != STOPPED.reason:
+                            return TaskExit(said["exit"], said.get("reason"))
             why: PlatformError = TransientError(
                 f"{self._url}: task {call.index}: the service stopped before the task had ended",
                 kind=UNREACHABLE,
             )
+        except TimeoutError:
+            slow = ExchangeDeadlineError(timeouts.exchange)
+            why = translate(slow, self._url, self._token)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = translate(error, self._url, self._token)
         if running and isinstance(why, TransientError):
             raise BrokenOffError(why.message)
         raise why
 
-    async def _end(self, client: httpx.AsyncClient, job: Job) -> None:
+    def _write_call(self, call: TaskCall) -> HttpRequest:
+        return HttpRequest(
+            "POST",
+            f"{self._url}/v1/tasks",
+            headers={"content-type": "application/json"},
+            content=json.dumps(asdict(call)).encode(),
+        )
+
+    async def _read_whole(self, reply: WireReply) -> HttpReply:
+        return HttpReply(reply.status, reply.headers, await reply.read(), 0.0)
+
+    async def _end(self, wire: HttpWire, job: Job) -> None:
         """Has the service end the job's tasks, and waits until they are gone. The calls were closed before."""
         try:
             async with asyncio.timeout(self._policy.end_seconds):
-                response = await client.delete("/v1/tasks", params={"manifest": job.manifest})
-            if response.status_code != 200:
-                raise judge(response, self._url, self._clock.now())
+                reply = await wire.exchange(
+                    HttpRequest(
+                        "DELETE", f"{self._url}/v1/tasks", params={"manifest": job.manifest}
+                    )
+                )
+            if reply.status != 200:
+                raise judge(reply, self._url, self._clock.now())
         except (httpx.HTTPError, PlatformError, TimeoutError) as error:
             # It ends them by itself when it notices that nobody listens.
             log.warning("tasks_not_ended", job_id=job.job_id, error=str(error))

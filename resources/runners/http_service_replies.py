@@ -13,6 +13,7 @@ from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.fork_calls import describe_exit
 from resources.http_errors import DEFAULT_TABLE, Action, parse_retry_after, quote_upstream
+from resources.http_messages import HttpReply
 from resources.runners.cloud_run_replies import REFUSED, UNREACHABLE
 from resources.runners.task_processes import TaskExit
 
@@ -31,17 +32,18 @@ class BrokenOffError(TransientError):
     default_kind = UNREACHABLE
 
 
-def judge(response: httpx.Response, url: str, now: datetime) -> PlatformError:
-    """The platform's error for an answer other than 200; its body must have been read.
+def judge(reply: HttpReply, url: str, now: datetime) -> PlatformError:
+    """The platform's error for an answer other than 200.
 
     Args:
-        response: The answer.
+        reply: The answer.
         url: The service's, for the message.
         now: Aware time of the answer.
     """
-    status = response.status_code
-    what = f"{url}: HTTP {status}: {response.text[:300] or 'no reason given'}"
-    retry_after = parse_retry_after(response.headers.get("Retry-After"), now)
+    status = reply.status
+    said = reply.content[:1200].decode(errors="replace")[:300]
+    what = f"{url}: HTTP {status}: {said or 'no reason given'}"
+    retry_after = parse_retry_after(reply.headers.get("retry-after"), now)
     if status == 429:
         return BusyError(what, retry_after=retry_after)
     if status in TRANSIENT_STATUSES:
@@ -92,7 +94,7 @@ def is_worth_another(exit_: TaskExit) -> bool:
     return exit_.reason is None and exit_.code is not None and exit_.code not in (0, 1)
 
 
-def parse_line(line: str) -> dict[str, Any]:
+def parse_line(line: bytes) -> dict[str, Any]:
     """One line of the answer; nothing where it cannot be read, as at a cut."""
     try:
         said = json.loads(line)

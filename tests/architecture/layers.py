@@ -38,6 +38,7 @@ LAYERS = (
     ("platform_assets/services.py", Layer.ASSEMBLY),
     ("platform_assets/shop_services.py", Layer.ASSEMBLY),
     ("platform_assets/rank_services.py", Layer.ASSEMBLY),
+    ("platform_assets/http_services.py", Layer.ASSEMBLY),
     ("platform_assets/command_line.py", Layer.ASSEMBLY),
     ("platform_assets/demo/**", Layer.ENTRY),
     ("platform_assets/**/__main__.py", Layer.ENTRY),

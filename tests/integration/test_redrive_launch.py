@@ -48,7 +48,6 @@ def test_a_redrive_starts_the_day_and_no_second_run_while_it_goes_on(tmp_path: P
             platform.instance.add_dynamic_partitions("tenant_sources", ["acme:review"])
             runs = Orchestration(platform.instance, platform.url)
             shards = platform.instance.get_run_by_id(runs.launch_job("tags", RANGE))
-            runs.close()
             assert shards is not None
             assert (shards.job_name, shards.status) == ("tags", DagsterRunStatus.QUEUED)
             assert RANGE.items() <= shards.tags.items()

@@ -139,6 +139,10 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         alert_webhook_url=f"http://127.0.0.1:5432/{SECRET}",
         alert_webhook_secret=SECRET,
         unit_lease_seconds="2.5",
+        proxy=f"http://me:{SECRET}@127.0.0.1:3128",
+        http_body_bytes="2048",
+        http_exchange_seconds="7.5",
+        games_timeout_seconds="90",
         retention_days="30",
     )
     settings = load_settings()
@@ -146,6 +150,9 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.state_database_url == "postgresql+psycopg2://me@db:5432/sluice"
     assert settings.object_store_url == "s3://bucket/prefix"
     assert settings.log_path == tmp_path / "log.jsonl"
+    assert settings.proxy.get_secret_value() == f"http://me:{SECRET}@127.0.0.1:3128"
+    assert (settings.http_body_bytes, settings.http_exchange_seconds) == (2048, 7.5)
+    assert settings.games_timeout_seconds == 90.0
     assert settings.igdb_client_secret.get_secret_value() == SECRET
     assert (settings.igdb_requests_per_second, settings.igdb_open_requests) == (3.5, 7)
     assert (settings.igdb_multiquery, settings.igdb_mode) == (Gear.OFF, "sequential")
@@ -184,6 +191,10 @@ def test_all_bad_values_are_named_in_one_refusal(monkeypatch: pytest.MonkeyPatch
         "igdb_open_requests": "many",
         "igdb_multiquery": "perhaps",
         "igdb_mode": "parallel",
+        "proxy": "socks5://127.0.0.1:1",
+        "http_body_bytes": "10",
+        "http_exchange_seconds": "0",
+        "games_timeout_seconds": "0",
         "games_schedule_hour": "24",
         "games_safety_margin_seconds": "-1",
         "tenants_first_month": "2024-13",

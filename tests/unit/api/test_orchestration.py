@@ -60,7 +60,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-class Webserver(httpx.BaseTransport):
+class Webserver(httpx.AsyncBaseTransport):
     """Answers launches as told, and remembers them."""
 
     def __init__(self, launch: Respond | None = None, jobs: object = JOBS) -> None:
@@ -68,9 +68,9 @@ class Webserver(httpx.BaseTransport):
         self.jobs = jobs
         self.params: list[dict] = []
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         assert str(request.url) == f"{URL}/graphql"
-        asked = json.loads(request.read())
+        asked = json.loads(await request.aread())
         if "repositoriesOrError" in asked["query"]:
             if isinstance(self.jobs, Exception):
                 raise self.jobs

@@ -63,8 +63,20 @@ def test_pages_are_asked_from_their_host_as_a_browser_would():
     assert seen[0].url.params["query"] == "강릉 맛집"
     assert seen[0].headers["user-agent"] in USER_AGENTS
     assert seen[1].headers["referer"] == "https://map.naver.com/"
-    assert seen[0].headers["user-agent"] == seen[1].headers["user-agent"]
     assert seen[0].headers["accept-language"].startswith("ko-KR")
+
+
+def test_the_user_agents_take_turns():
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["user-agent"])
+        return httpx.Response(200)
+
+    fetch(make_naver(answer), *[BLOG] * 2 * len(USER_AGENTS))
+    turn = seen[: len(USER_AGENTS)]
+    assert sorted(turn) == sorted(USER_AGENTS)
+    assert seen == turn * 2
 
 
 def test_two_requests_of_a_host_are_two_seconds_apart_and_hosts_do_not_wait_for_each_other():

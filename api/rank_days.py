@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from api.rank_schemas import DayFailuresOut, RankDayOut
 from platform_assets.core.units import UnitState
 from platform_assets.ranks.crawl import PAGES_PIPELINE
 from platform_assets.ranks.daily import DAILY_PIPELINE, choose_trackings
+from platform_assets.ranks.day_state import read_state
 from platform_assets.ranks.tracking import check_day
 from platform_assets.services import Services
 from resources.state.rank_days import DayUnit, SqlRankDays
@@ -29,6 +31,7 @@ def measure_day(services: Services, day: str) -> RankDayOut:
     failures = find_failures(units)
     named = {int(unit.unit_id) for unit in failures if unit.pipeline == DAILY_PIPELINE}
     failed = (named & tracked) - ranked.keys()
+    state = read_state(services.notes, day)
     return RankDayOut(
         day=day,
         tracked=len(tracked),
@@ -37,6 +40,11 @@ def measure_day(services: Services, day: str) -> RankDayOut:
         failed=len(failed),
         left=len(tracked) - len(ranked) - len(failed),
         failures=_count(failures),
+        tries=state.tries if state else 0,
+        reason=state.reason if state else "",
+        next_try_at=datetime.fromisoformat(state.next_try_at)
+        if state and state.next_try_at
+        else None,
     )
 
 

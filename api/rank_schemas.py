@@ -135,3 +135,10 @@ class RankDayOut(Given):
     failures: Sequence[DayFailuresOut] = Field(
         description="Units that failed and were not done by another run of the day."
     )
+    tries: int = Field(
+        description="Runs that came before the last one because they were incomplete."
+    )
+    reason: str = Field(description="What the last run of today could not do; empty if nothing.")
+    next_try_at: AwareDatetime | None = Field(
+        description="When today is tried again by itself; null: it is complete, or a person must look."
+    )

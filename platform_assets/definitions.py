@@ -50,7 +50,7 @@ def build_definitions(
         *tenants_jobs.JOBS,
         *tags_jobs.JOBS,
         *products_jobs.JOBS,
-        *ranks_jobs.JOBS,
+        *ranks_jobs.build_jobs(settings),
         *retention.JOBS,
         *redrive.JOBS,
     ]

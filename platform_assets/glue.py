@@ -227,8 +227,9 @@ def tell_finding(
 
 def check_outputs(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     """What Dagster asks for at the end of a step with check specs: their results were told one by one."""
-    for name in context.assets_def.check_specs_by_output_name:
-        yield dg.Output(None, name)
+    for name, spec in context.assets_def.check_specs_by_output_name.items():
+        if spec.key in context.selected_asset_check_keys:
+            yield dg.Output(None, name)
 
 
 class ProgressLog:

@@ -241,6 +241,15 @@ class Settings(BaseSettings):
     rank_pages_days: Annotated[int, Field(gt=0)] = Field(
         default=90, description="Days that stored pages of results are kept, to be read again."
     )
+    rank_again_minutes: str = Field(
+        default="60,120,240,480",
+        pattern=r"^[0-9]{1,4}(,[0-9]{1,4})*$",
+        description="Minutes after which a day that is incomplete or was blocked is tried again, each time that much "
+        "later, until midnight in Seoul; 0: never.",
+    )
+    rank_read_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="Share of a day's trackings without whose ranks its check fails."
+    )
     crawl_schedule_hour: Annotated[int, Field(ge=0, le=23)] = Field(
         default=1,
         validation_alias="CRAWL_SCHEDULE_HOUR",

@@ -114,7 +114,7 @@ def find_second_chances(instance: dg.DagsterInstance, now: datetime) -> list[dg.
 
 
 def _ask_again(record: dg.RunRecord, now: datetime) -> dg.RunRequest | None:
-    run, wait = record.dagster_run, _next_wait(record.dagster_run)
+    run, wait = record.dagster_run, next_wait(record.dagster_run)
     ended = record.end_time
     if wait is None or ended is None or now.timestamp() < ended + wait * 60:
         return None
@@ -127,7 +127,7 @@ def _ask_again(record: dg.RunRecord, now: datetime) -> dg.RunRequest | None:
         run_key=f"again/{run.run_id}",
         job_name=run.job_name,
         run_config=dict(run.run_config),
-        tags={**kept, TRY_TAG: str(_count_tries(run) + 1)},
+        tags={**kept, TRY_TAG: str(count_tries(run) + 1)},
         asset_selection=sorted(run.asset_selection) if run.asset_selection else None,
     )
 
@@ -153,25 +153,26 @@ def _identify(run: dg.DagsterRun) -> str:
     )
 
 
-def _next_wait(run: dg.DagsterRun) -> float | None:
+def next_wait(run: dg.DagsterRun) -> float | None:
     """Minutes from the end of a run to its next try; None if there is none."""
     waits = [float(each) for each in run.tags.get(RETRY_TAG, "").split(",") if each]
-    tries = _count_tries(run)
+    tries = count_tries(run)
     return waits[tries] if tries < len(waits) else None
 
 
-def _count_tries(run: dg.DagsterRun) -> int:
+def count_tries(run: dg.DagsterRun) -> int:
+    """How many runs of the same work came before this one because they had failed."""
     text = run.tags.get(TRY_TAG, "0")
     return int(text) if text.isdecimal() else 0
 
 
 def _tell(alerts: Alerts, run: dg.DagsterRun, message: str, *, transient: bool) -> None:
-    wait, work = _next_wait(run) if transient else None, name_work(run)
+    wait, work = next_wait(run) if transient else None, name_work(run)
     if wait is not None:
         text = f"{message} It is tried again in {wait:g} minutes where Dagster's daemon runs."
         alerts.tell_once(ALERT, work, text)
         return
-    if transient and _count_tries(run):
+    if transient and count_tries(run):
         alerts.tell_once(
             GIVEN_UP_ALERT, work, f"failed at each of its tries: {message} Start it again."
         )

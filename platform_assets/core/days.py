@@ -5,7 +5,9 @@ from zoneinfo import ZoneInfo
 
 from platform_assets.core.months import TIMEZONE
 
+SEOUL = ZoneInfo(TIMEZONE)
+
 
 def day_of(moment: datetime) -> str:
     """The day that a moment (aware) falls on."""
-    return moment.astimezone(ZoneInfo(TIMEZONE)).strftime("%Y-%m-%d")
+    return moment.astimezone(SEOUL).strftime("%Y-%m-%d")

@@ -13,6 +13,7 @@ from platform_assets.ranks.glue import (
     DAILY,
     PAGES,
     PAGES_COMPLETE,
+    RANKS_READ,
     fail_missing_pages,
     fetch_pages,
     list_days,
@@ -43,7 +44,10 @@ def build_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition
             ),
         ],
         check_specs=[
-            partition_check(PAGES_COMPLETE, PAGES, "Every page of the day was fetched.", days)
+            partition_check(PAGES_COMPLETE, PAGES, "Every page of the day was fetched.", days),
+            partition_check(
+                RANKS_READ, DAILY, "Ranks were read of enough of the day's trackings.", days
+            ),
         ],
         can_subset=True,
         partitions_def=days,
@@ -61,7 +65,6 @@ def build_assets(days: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition
                 read_days(context, services, wanted, ids)
             elif crawl is not None:
                 fail_missing_pages(crawl, wanted)
-        if PAGES in chosen:
-            yield from check_outputs(context)  # each day was told as it ended
+        yield from check_outputs(context)  # each day was told as it ended
 
     return [ranks_of_days]

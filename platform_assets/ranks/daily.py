@@ -6,6 +6,7 @@ Nothing is fetched. Reading a day again writes what its pages say once more, so 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,6 +46,9 @@ DAILY_PIPELINE = "ranks/daily"
 
 NOT_CAPTURED = "not_captured"
 """Kind of the failure of a tracking whose page a past day does not have."""
+
+FINAL = frozenset({NOT_CAPTURED, "adult_notice", "bad_page", "bad_request"})
+"""Kinds of failures that another run of the day does not mend."""
 
 
 class Histories(Protocol):
@@ -110,6 +114,18 @@ class DayResult:
     def complete(self) -> bool:
         """Whether every tracking has its record."""
         return len(self.records) == self.total
+
+    @property
+    def may_help(self) -> bool:
+        """Whether another run of the day may record more than this one."""
+        return bool(self.left) or any(each.kind not in FINAL for each in self.failures)
+
+    def count_kinds(self) -> dict[str, int]:
+        """What trackings have instead of a rank: kind -> how many; `left` for those that nobody got to."""
+        kinds = Counter(each.kind for each in self.failures)
+        if self.left:
+            kinds["left"] = len(self.left)
+        return dict(kinds.most_common())
 
     @property
     def exposed(self) -> int:

@@ -6,11 +6,13 @@ No decisions about data.
 
 import statistics
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import dagster as dg
 
+from platform_assets.core.days import SEOUL, day_of
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import Progress
@@ -26,6 +28,7 @@ from platform_assets.glue import (
 from platform_assets.partitions import read_day
 from platform_assets.ranks.crawl import Crawl, check_today
 from platform_assets.ranks.daily import DayResult
+from platform_assets.ranks.day_state import DayState, write_state
 from platform_assets.ranks.pictures import (
     PICTURE_DAYS,
     days_before,
@@ -35,12 +38,16 @@ from platform_assets.ranks.pictures import (
 from platform_assets.ranks.tracking import check_day
 from platform_assets.services import Services
 from resources.materializations_resource import tell_materializations
+from resources.run_ends_resource import count_tries, next_wait
 
 PAGES = dg.AssetKey(["ranks", "pages"])
 DAILY = dg.AssetKey(["ranks", "daily"])
 
 PAGES_COMPLETE = "pages_complete"
 """Check: every page of the day was fetched."""
+
+RANKS_READ = "ranks_read"
+"""Check: ranks were read of enough of the day's trackings."""
 
 TRACKINGS_TAG = "sluice/trackings"
 """Run tag: numbers of trackings, with commas between. Only their pages are fetched and read, and no partition is told
@@ -133,21 +140,42 @@ def read_days(
         dg.Failure: Trackings have no rank of their day.
     """
     missing: list[str] = []
+    again: datetime | None = None
+    told = not ids
     for day in days:
         try:
             for result in Background(partial(_read_day, services, day, ids)).follow():
-                _tell_day(context, services, result, ids)
+                found = _find_next_try(context, services, result)
+                again = again or found
+                _tell_day(context, services, result, ids, found)
                 missing += _list_missing(result)
         except PermanentError as error:
             missing.append(f"{day}: {error}")
+            told = False
     if missing:
         raise dg.Failure(
             description=f"{len(missing)} ranks are missing; the others are recorded. Running today again fetches and "
             "reads what is missing; another day can only be read again, from the pages that it has.\n"
             + name_some(missing, "see the ledger"),
-            metadata={"missing": len(missing)},
+            metadata={
+                "missing": len(missing),
+                "transient": again is not None,
+                # By an alert that lasts until the day is complete; that its last try failed, too, is told once more.
+                "alerted": told and (again is not None or not count_tries(context.run)),
+            },
             allow_retries=False,
         )
+
+
+def _find_next_try(
+    context: dg.AssetExecutionContext, services: Services, result: DayResult
+) -> datetime | None:
+    """When the day is tried again by itself: while it lasts, as often as the job says, and if that may help."""
+    wait = next_wait(context.run)
+    if wait is None or result.complete or not result.may_help:
+        return None
+    at = services.clock.now() + timedelta(minutes=wait)
+    return at if result.day == services.ranks.today == day_of(at) else None
 
 
 def fail_missing_pages(crawl: Crawl, days: Sequence[str]) -> None:
@@ -219,22 +247,47 @@ def _tell_pages(context: dg.AssetExecutionContext, crawl: Crawl) -> None:
 
 
 def _tell_day(
-    context: dg.AssetExecutionContext, services: Services, result: DayResult, ids: Sequence[int]
+    context: dg.AssetExecutionContext,
+    services: Services,
+    result: DayResult,
+    ids: Sequence[int],
+    again: datetime | None,
 ) -> None:
     if ids:
         context.log.info("%s: %s", result.day, _count(result))
         return
+    _tell_state(context, services, result, again)
+    if result.records or not result.total:  # else nothing of the day is there: it stays missing
+        metadata = {**_count(result), **_draw_movers(services, result)}
+        told = dg.AssetMaterialization(DAILY, partition=result.day, metadata=metadata)
+        tell_materializations(context, [told])
+    share = len(result.records) / result.total if result.total else 1.0
+    kinds = "".join(f", {count} {kind}" for kind, count in result.count_kinds().items())
+    text = f"{len(result.records)} of {result.total} trackings have their rank{kinds}"
+    passed = share >= services.settings.rank_read_share and bool(result.records or not result.total)
+    finding = Finding(RANKS_READ, passed, text, numbers={"share": round(share, 3)})
+    tell_finding(context, DAILY, finding, result.day)
+
+
+def _tell_state(
+    context: dg.AssetExecutionContext,
+    services: Services,
+    result: DayResult,
+    again: datetime | None,
+) -> None:
+    """Tells of an incomplete day, and remembers when it is tried again."""
+    reason = ""
     if result.complete:
         services.alerts.clear(INCOMPLETE_ALERT, result.day)
     else:
-        failed, left = len(result.failures), len(result.left)
-        text = f"{failed} of {result.total} trackings failed, {left} are left"
-        services.alerts.tell_once(INCOMPLETE_ALERT, result.day, text)
-    if result.total and not result.records:
-        return  # nothing of the day is there: it stays missing
-    metadata = {**_count(result), **_draw_movers(services, result)}
-    told = dg.AssetMaterialization(DAILY, partition=result.day, metadata=metadata)
-    tell_materializations(context, [told])
+        kinds = ", ".join(f"{count} {kind}" for kind, count in result.count_kinds().items())
+        reason = f"{result.total - len(result.records)} of {result.total} trackings have no rank: {kinds}"
+        then = f"It is tried again at {again.astimezone(SEOUL):%H:%M} in Seoul." if again else ""
+        services.alerts.tell_once(INCOMPLETE_ALERT, result.day, f"{reason}. {then}".strip())
+    if result.day == services.ranks.today:
+        tries = count_tries(context.run)
+        at = again.isoformat() if again else ""
+        write_state(services.notes, DayState(result.day, tries, reason, at))
 
 
 def _count(result: DayResult) -> dict[str, Any]:

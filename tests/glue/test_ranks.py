@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ import pytest
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
+from platform_assets.core.clock import SystemClock
+from platform_assets.core.days import SEOUL
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.redrive import FailureFilter
 from platform_assets.definitions import build_definitions
 from platform_assets.partitions import today
+from platform_assets.ranks.day_state import DayState, read_state
 from platform_assets.ranks.day_table import day_key
 from platform_assets.ranks.glue import (
     BLOCKED_ALERT,
@@ -26,12 +29,14 @@ from platform_assets.ranks.glue import (
     INCOMPLETE_ALERT,
     PAGES,
     PAGES_COMPLETE,
+    RANKS_READ,
     TRACKINGS_TAG,
 )
 from platform_assets.ranks.stored_page import list_page_ids
 from platform_assets.ranks.tracking import TrackingStatus
 from platform_assets.services import Services
 from platform_assets.settings import Settings
+from resources.run_ends_resource import find_second_chances
 from tests.fakes.clock import START, FakeClock
 from tests.unit.ranks.bench import PlayedNaver, make_body, post
 
@@ -39,6 +44,10 @@ BEGINNING = START - timedelta(days=15)
 """Long enough ago that the days after it exist: partitions go by the real clock."""
 
 DAY = today(BEGINNING)
+SECONDS_TO_MIDNIGHT = (
+    datetime.combine(BEGINNING.astimezone(SEOUL).date() + timedelta(days=1), time(), SEOUL)
+    - BEGINNING
+).total_seconds()
 DAY_SECONDS = timedelta(days=1).total_seconds()
 
 
@@ -58,7 +67,7 @@ class Rig:
 
     def run(self, job: str = "daily_ranks", **tags: str) -> dg.DagsterRun:
         definition = self.definitions.resolve_job_def(job)
-        run = self.instance.create_run_for_job(definition, tags=tags)
+        run = self.instance.create_run_for_job(definition, tags={**definition.tags, **tags})
         execute_run(InMemoryJob(definition), run, self.instance, raise_on_error=False)
         found = self.instance.get_run_by_id(run.run_id)
         assert found is not None
@@ -85,6 +94,18 @@ class Rig:
             for event in self.events(run, "ASSET_MATERIALIZATION")
             if event.asset_key == key
         }
+
+    def checks(self, run: dg.DagsterRun) -> dict[str, bool]:
+        found = [each.event_specific_data for each in self.events(run, "ASSET_CHECK_EVALUATION")]
+        return {each.check_name: each.passed for each in found}
+
+    def ends_transient(self, run: dg.DagsterRun) -> bool:
+        (event,) = self.events(run, "STEP_FAILURE")
+        return event.step_failure_data.user_failure_data.metadata["transient"].value
+
+    def second_chances(self, minutes: float) -> list[dg.RunRequest]:
+        """What is started again that long after now, by the real clock of Dagster's runs."""
+        return find_second_chances(self.instance, SystemClock().now() + timedelta(minutes=minutes))
 
     def ranks(self, day: str) -> dict[int, int | None]:
         records = self.services.ranks.histories.read_day(day)
@@ -173,9 +194,7 @@ def test_a_failing_page_fails_its_trackings_by_name_and_leaves_the_others(rig: R
     assert "tracking 1" not in rig.failure(run)
     assert rig.ranks(DAY) == {1: 3, 3: 3}
     assert rig.told(run, DAILY)[DAY]["failed_items"] == [2]
-    (check,) = rig.events(run, "ASSET_CHECK_EVALUATION")
-    assert check.event_specific_data.check_name == PAGES_COMPLETE
-    assert not check.event_specific_data.passed
+    assert rig.checks(run) == {PAGES_COMPLETE: False, RANKS_READ: True}
 
 
 def test_a_rerun_fetches_only_what_is_missing_and_clears_the_alert(rig: Rig):
@@ -219,6 +238,104 @@ def test_a_block_stops_the_crawl_and_tells_somebody_once(rig: Rig):
     assert rig.alerts().count((BLOCKED_ALERT, DAY)) == 1
     assert rig.told(run, DAILY) == {}
     assert "(left)" in rig.failure(run)
+
+
+def test_an_incomplete_day_is_tried_again_the_same_day_and_only_what_is_missing_is_fetched(
+    rig: Rig,
+):
+    rig.register(2)
+    rig.naver.faults["keyword 2"] = [TransientError("HTTP 503", kind="server_error")] * 3
+    run = rig.run_day(DAY)
+    assert rig.ends_transient(run)
+    state = read_state(rig.services.notes, DAY)
+    assert state is not None
+    assert state.reason == "1 of 2 trackings have no rank: 1 server_error"
+    assert state.next_try_at == (BEGINNING + timedelta(hours=1)).isoformat()
+    (told,) = rig.lines("alert")
+    assert (told["kind"], told["subject"]) == (INCOMPLETE_ALERT, DAY)
+    assert "It is tried again at " in told["message"]
+    assert rig.second_chances(59) == []
+    (request,) = rig.second_chances(61)
+    assert request.job_name == "daily_ranks"
+    again = rig.run("daily_ranks", **request.tags)
+    assert again.is_success
+    assert rig.naver.asked == {"keyword 1": 1, "keyword 2": 4}
+    assert rig.second_chances(600) == []
+    assert read_state(rig.services.notes, DAY) == DayState(DAY, 1)
+
+
+def test_a_blocked_day_is_tried_again_at_growing_waits_and_not_for_ever(rig: Rig):
+    rig.register(12)
+    for number in range(1, 13):
+        rig.naver.faults[f"keyword {number}"] = [TransientError("HTTP 403", kind="blocked")] * 99
+    rig.clock.advance(SECONDS_TO_MIDNIGHT + 3600)  # one o'clock
+    day = today(rig.clock.now())
+    run = rig.run_day(day)
+    for wait in (60, 120, 240, 480):
+        assert rig.ends_transient(run)
+        assert rig.second_chances(wait - 1) == []
+        (request,) = rig.second_chances(wait + 1)
+        rig.clock.advance(60 * wait)
+        run = rig.run("daily_ranks", **request.tags)
+    assert not rig.ends_transient(run)
+    assert rig.second_chances(10_000) == []
+    state = read_state(rig.services.notes, day)
+    assert state is not None
+    assert (state.tries, state.next_try_at) == (4, "")
+    assert state.reason.startswith("12 of 12 trackings have no rank: ")
+    assert rig.alerts().count((BLOCKED_ALERT, day)) == 1
+    assert rig.alerts().count((INCOMPLETE_ALERT, day)) == 1
+    assert [kind for kind, _ in rig.alerts()].count("run_failed") == 1, "nothing comes any more"
+    assert sum(rig.naver.asked.values()) <= 5 * 12, "a blocked host is not hammered"
+
+
+def test_a_day_is_not_tried_again_where_that_cannot_help(rig: Rig):
+    rig.register(1)
+    rig.naver.bodies["keyword 1"] = "<html><body>연령 확인이 필요합니다</body></html>".encode()
+    run = rig.run_day(DAY)
+    assert not rig.ends_transient(run)
+    assert rig.second_chances(10_000) == []
+
+
+def test_a_day_is_not_tried_again_after_midnight(rig: Rig):
+    rig.register(1)
+    rig.clock.advance(SECONDS_TO_MIDNIGHT - 3500)
+    rig.naver.faults["keyword 1"] = [TransientError("HTTP 503", kind="server_error")] * 3
+    assert not rig.ends_transient(rig.run_day(DAY))
+    assert rig.second_chances(10_000) == []
+
+
+def test_a_day_of_which_nothing_could_be_read_fails_its_check_with_the_kinds(rig: Rig):
+    rig.register(3)
+    for number in range(1, 4):
+        rig.naver.bodies[f"keyword {number}"] = b'{"entries": []}'
+    run = rig.run_day(DAY)
+    assert rig.checks(run) == {PAGES_COMPLETE: False, RANKS_READ: False}
+    (check,) = [
+        each.event_specific_data
+        for each in rig.events(run, "ASSET_CHECK_EVALUATION")
+        if each.event_specific_data.check_name == RANKS_READ
+    ]
+    assert check.description == "0 of 3 trackings have their rank, 3 changed_structure"
+    assert rig.told(run, DAILY) == {}
+    assert rig.alerts() == [(INCOMPLETE_ALERT, DAY)]
+
+
+@pytest.mark.parametrize(("failing", "passed"), [(1, True), (3, False)])
+def test_a_day_that_lost_more_than_the_share_of_the_setting_fails_its_check(
+    rig: Rig, failing: int, passed: bool
+):
+    rig.register(4)
+    for number in range(1, failing + 1):
+        rig.naver.faults[f"keyword {number}"] = [PermanentError("HTTP 400", kind="bad_request")]
+    assert rig.checks(rig.run_day(DAY))[RANKS_READ] is passed
+
+
+def test_a_day_without_trackings_is_no_failure(rig: Rig):
+    run = rig.run_day(DAY)
+    assert run.is_success
+    assert rig.checks(run) == {PAGES_COMPLETE: True, RANKS_READ: True}
+    assert rig.alerts() == []
 
 
 def test_pages_of_a_past_day_are_refused_with_the_way_out(rig: Rig):

@@ -78,6 +78,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         rank_view="integrated",
         rank_location="127.0276,37.4979",
         ranks_first_day="2026-11-20",
+        rank_again_minutes="5,10",
+        rank_read_share="0.9",
         rank_schedule="true",
         rank_pages_days="30",
         crawl_schedule_hour="5",

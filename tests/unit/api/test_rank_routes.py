@@ -9,10 +9,12 @@ import pytest
 
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.ranks.day_state import DayState, write_state
 from platform_assets.ranks.glue import TRACKINGS_TAG
-from platform_assets.ranks.jobs import JOBS
+from platform_assets.ranks.jobs import build_jobs
 from platform_assets.ranks.tracking import Capture, Tracking, TrackingStatus
 from platform_assets.services import Services
+from platform_assets.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.unit.api.rig import BATCH, NO_ANSWER, FakeRuns, audited
 from tests.unit.api.test_months import kind_of
@@ -94,7 +96,7 @@ async def test_a_registration_stores_the_tracking_and_starts_its_first_capture(
     }
     assert services.ranks.trackings.get(1).target == IDENTITY
     ((job, tags, assets),) = runs.jobs
-    assert job in {each.name for each in JOBS}
+    assert job in {each.name for each in build_jobs(Settings())}
     assert assets == []
     assert tags == {
         "dagster/partition": TODAY,
@@ -429,7 +431,21 @@ async def test_an_empty_day_is_all_zero(reader: httpx.AsyncClient):
         "failed": 0,
         "left": 0,
         "failures": [],
+        "tries": 0,
+        "reason": "",
+        "next_try_at": None,
     }
+
+
+async def test_a_day_that_is_tried_again_tells_when_and_why(
+    reader: httpx.AsyncClient, services: Services
+):
+    state = DayState(TODAY, 2, "3 of 4 trackings have no rank: 3 left", "2026-11-20T05:00:00+00:00")
+    write_state(services.notes, state)
+    document = (await reader.get(f"{RANK_DAYS}/{TODAY}")).json()
+    assert (document["tries"], document["reason"]) == (2, state.reason)
+    assert datetime.fromisoformat(document["next_try_at"]) == datetime(2026, 11, 20, 5, tzinfo=UTC)
+    assert (await reader.get(f"{RANK_DAYS}/2026-11-19")).json()["next_try_at"] is None
 
 
 async def test_a_day_tells_what_is_recorded_what_failed_and_what_is_left(
@@ -463,6 +479,9 @@ async def test_a_day_tells_what_is_recorded_what_failed_and_what_is_left(
             {"pipeline": "ranks/daily", "kind": "changed_structure", "units": 1},
             {"pipeline": "ranks/pages", "kind": "blocked", "units": 2},
         ],
+        "tries": 0,
+        "reason": "",
+        "next_try_at": None,
     }
     assert waiting.tracking_id not in services.ranks.histories.find_recorded(TODAY)
 

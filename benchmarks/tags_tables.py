@@ -25,8 +25,9 @@ from benchmarks.tables import format_table, write_json
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tags.keys import TableOutput, TenantSource, name_shard
+from platform_assets.tags.receipts import read_receipt
 from platform_assets.tags.shard_result import TableState
-from platform_assets.tags.shard_run import JobProgress, ShardOutcome
+from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
 from platform_assets.tags.tables import list_tables
 
 SHARDS = [name_shard(number) for number in range(100)]
@@ -74,7 +75,7 @@ def run_job(services: Services, place: TenantSource, job_id: str) -> JobCost:
     """
     ends: list[ShardOutcome] = []
 
-    def tell(told: ShardOutcome | JobProgress) -> None:
+    def tell(told: ShardOutcome | JobProgress | IgnoredObjects) -> None:
         if isinstance(told, ShardOutcome):
             ends.append(told)
 
@@ -105,11 +106,12 @@ def count_rows(services: Services, place: TenantSource) -> tuple[int, int]:
         RuntimeError: Two steps of a table do not have the same rows.
     """
     rows = letters = 0
-    for table in list_tables(services.objects, place):
+    for table in list_tables(services.objects, place).tables:
+        receipt = read_receipt(services.objects, place, table.table_id)
+        if receipt is None:
+            raise RuntimeError(f"table {table.table_id} is not done")
         counts = {
-            output: pq.read_metadata(
-                services.objects.open_read(place.output_key(table.table_id, output))
-            ).num_rows
+            output: pq.read_metadata(services.objects.open_read(receipt.files[output])).num_rows
             for output in (TableOutput.CONVERTED, TableOutput.PREPARED, TableOutput.DEAD_LETTERS)
         }
         if counts[TableOutput.CONVERTED] != counts[TableOutput.PREPARED]:

@@ -225,6 +225,29 @@ def tell_finding(
     context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
 
 
+def tell_run_finding(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, finding: Finding, failing: Sequence[str]
+) -> None:
+    """Tells Dagster the result of a check over all that a run did: one result, whatever the number of partitions.
+
+    Args:
+        context: Of the step; the check is one of its specs.
+        key: The asset.
+        finding: What was found; its name is the check's.
+        failing: Partitions that fail it by themselves.
+    """
+    failed = {"partitions_failing": len(failing), "failing": list(failing[:NAMED_FAILURES])}
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=finding.name,
+        passed=finding.passed and not failing,
+        severity=check_severity(finding),
+        description=finding.text,
+        metadata={**finding.numbers, **(failed if failing else {})},
+    )
+    context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
+
+
 def check_outputs(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     """What Dagster asks for at the end of a step with check specs: their results were told one by one."""
     for name, spec in context.assets_def.check_specs_by_output_name.items():

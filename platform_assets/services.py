@@ -30,7 +30,12 @@ from platform_assets.tags.keys import TenantSource
 from platform_assets.tags.manifest import WorkSettings
 from platform_assets.tags.publishing import PublishedDictionary, publish_dictionary
 from platform_assets.tags.runner_choices import RUNNERS, RunnerChoices
-from platform_assets.tags.shard_run import JobProgress, ShardOutcome, run_shards
+from platform_assets.tags.shard_run import (
+    IgnoredObjects,
+    JobProgress,
+    ShardOutcome,
+    run_shards,
+)
 from platform_assets.tenants.customers import CustomersResult, build_customers
 from platform_assets.tenants.cycle import Processor
 from platform_assets.tenants.decide import (
@@ -365,7 +370,7 @@ class Services:
         place: TenantSource,
         shards: Sequence[str],
         dictionary_version: str,
-        tell: Callable[[ShardOutcome | JobProgress], None],
+        tell: Callable[[ShardOutcome | JobProgress | IgnoredObjects], None],
     ) -> None:
         """Runs shards of a tenant-source as one job, on the tenant's runner.
 
@@ -374,7 +379,8 @@ class Services:
             place: The tenant-source.
             shards: Which shards.
             dictionary_version: From `publish_dictionary`.
-            tell: Called in the event loop with each shard that ended, and how the job is doing.
+            tell: Called in the event loop with each shard that ended, how the job is doing, and what lies beside the
+                tables.
         """
         settings = self.settings
         await run_shards(
@@ -387,9 +393,11 @@ class Services:
                 dictionary_version=dictionary_version,
                 table_timeout_seconds=settings.tags_table_timeout_seconds,
                 tokenizer=settings.tags_tokenizer,
+                dead_letter_share=settings.tags_dead_letter_share,
             ),
             on_shard=tell,
             on_progress=tell,
+            on_ignored=lambda keys: tell(IgnoredObjects(tuple(keys))),
             count=settings.tags_shards,
         )
 

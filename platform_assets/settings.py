@@ -288,6 +288,11 @@ class Settings(BaseSettings):
     tags_table_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         default=900.0, description="Seconds that one try of a table may take."
     )
+    tags_dead_letter_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5,
+        description="Share of a table's rows that may be unreadable; a table with more fails. Its options can say "
+        "another one.",
+    )
     tags_tokenizer: Literal["plain", "kiwi"] = Field(
         default="plain", description="How words are found; `kiwi` needs the extra `korean`."
     )

@@ -3,7 +3,7 @@
 Pipelines are missing whose sensors start by themselves what is pending: tenants, products.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -77,20 +77,32 @@ def list_days(cells: Sequence[Requeued]) -> list[Run]:
 
 
 def list_ranges(cells: Sequence[Requeued]) -> list[Run]:
-    """A run per tenant-source, from its first shard to its last: what is done in between is left alone by the run."""
-    places: dict[str, list[str]] = {}
+    """A run per row of neighbouring shards of a tenant-source: shards between two that failed are left alone."""
+    places: dict[str, set[str]] = {}
     for cell in cells:
         shard, _, place = cell.scope.partition.partition("|")
-        places.setdefault(place, []).append(shard)
+        places.setdefault(place, set()).add(shard)
     return [
         (
-            f"tags/{place}",
+            f"tags/{first}-{last}|{place}",
             "tags",
-            dict(zip(_RANGE, (f"{min(shards)}|{place}", f"{max(shards)}|{place}"), strict=True)),
+            dict(zip(_RANGE, (f"{first}|{place}", f"{last}|{place}"), strict=True)),
             (),
         )
         for place, shards in sorted(places.items())
+        for first, last in _group_neighbours(shards)
     ]
+
+
+def _group_neighbours(shards: Iterable[str]) -> list[tuple[str, str]]:
+    """First and last of each row of shards without a gap."""
+    rows: list[tuple[str, str]] = []
+    for shard in sorted(shards):
+        if rows and int(shard) == int(rows[-1][1]) + 1:
+            rows[-1] = rows[-1][0], shard
+        else:
+            rows.append((shard, shard))
+    return rows
 
 
 def list_rank_days(cells: Sequence[Requeued], today: str) -> list[Run]:

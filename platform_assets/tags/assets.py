@@ -5,14 +5,15 @@ What is done to a table is in `table_work.py`, how shards become a job in `shard
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import dagster as dg
 
 from platform_assets.glue import (
     OWNERS,
+    alerted_failure,
     check_outputs,
     explained_failures,
-    partition_check,
     table_spec,
 )
 from platform_assets.partitions import TAG_SHARDS
@@ -30,6 +31,7 @@ from platform_assets.tags.glue import (
 )
 
 GROUP = "tags"
+ALERT = "tags_failed"
 
 
 @dg.asset(
@@ -69,7 +71,7 @@ def dictionary(services: dg.ResourceParam[Services]) -> dg.MaterializeResult:
         table_spec(SUMMARY, [TAGGED], "Mentions of each tag and rows that have it, by month."),
     ],
     check_specs=[
-        partition_check(name, key, check.__doc__, TAG_SHARDS)
+        dg.AssetCheckSpec(name, asset=key, description=check.__doc__)
         for name, (key, check) in CHECKS.items()
     ],
     partitions_def=TAG_SHARDS,
@@ -81,10 +83,14 @@ def tag_shards(
 ) -> Iterator[dg.Output[None]]:
     """One or many shards."""
     with explained_failures():
-        process_shards(context, services, partition_cells(context))
+        cells = partition_cells(context)
+        with ExitStack() as alerts:
+            for place in cells:
+                alerts.enter_context(alerted_failure(services.alerts, ALERT, place.key))
+            process_shards(context, services, cells)
     yield from check_outputs(
         context
-    )  # each shard was told when it was whole, and its checks with it
+    )  # each shard was told when it was whole, the checks at the end
 
 
 ASSETS = [dictionary, tag_shards]

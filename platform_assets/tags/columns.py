@@ -1,9 +1,10 @@
-"""Which column of a raw table holds what: common names, and what `_columns.json` of a tenant's source says.
+"""Which column of a raw table holds what: common names, and what `_columns.json` of its source or of itself says.
 
 Pure: how tables are read is in `formats.py`, what is made of the values in `convert.py`.
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -27,28 +28,47 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Names that columns are known by, in any case; of several the first one counts."""
 
-ENCODINGS = ("utf-8", "cp949", "euc-kr")
+ENCODINGS = ("utf-8", "cp949", "euc-kr", "utf-16", "utf-16-le", "utf-16-be")
 """What `encoding` in `_columns.json` can be; without it, a look at the file decides."""
 
-_OPTIONS = ("columns", "delimiter", "encoding", "row_id")
+_OPTIONS = ("columns", "delimiter", "encoding", "row_id", "quoting", "dead_letter_share")
 _SHOWN_COLUMNS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the tables of a tenant's source are to be read, where a look at them is not enough.
+    """How a table is to be read, where a look at it is not enough.
 
     Attributes:
         columns: Field -> name of its column; a field that is not here is found by its common names.
         delimiter: Between the values of a text table; None: as the extension says.
         encoding: One of `ENCODINGS`; None: as the content looks.
         row_id: `line` to number rows by the line they begin on, for tables without ids.
+        quoting: `off` when quotes are characters like others; None: they are around values.
+        dead_letter_share: Share of rows that may be unreadable; None: as the settings say.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     delimiter: str | None = None
     encoding: str | None = None
     row_id: Literal["line"] | None = None
+    quoting: Literal["off"] | None = None
+    dead_letter_share: float | None = None
+
+    def extend(self, general: "TableOptions") -> "TableOptions":
+        """These options, and those of the source where these say nothing."""
+        return TableOptions(
+            columns={**general.columns, **self.columns},
+            delimiter=self.delimiter or general.delimiter,
+            encoding=self.encoding or general.encoding,
+            row_id=self.row_id or (None if "row_id" in self.columns else general.row_id),
+            quoting=self.quoting or general.quoting,
+            dead_letter_share=(
+                general.dead_letter_share
+                if self.dead_letter_share is None
+                else self.dead_letter_share
+            ),
+        )
 
 
 Columns = tuple[str | None, ...]
@@ -77,6 +97,10 @@ def read_options(data: bytes) -> TableOptions:
         row_id=cast(
             "Literal['line'] | None", _check_choice("row_id", options.get("row_id"), ("line",))
         ),
+        quoting=cast(
+            "Literal['off'] | None", _check_choice("quoting", options.get("quoting"), ("off",))
+        ),
+        dead_letter_share=_check_share(options.get("dead_letter_share")),
     )
 
 
@@ -151,6 +175,14 @@ def _check_delimiter(delimiter: object) -> str | None:
     return delimiter
 
 
+def _check_share(share: object) -> float | None:
+    if share is None:
+        return None
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise _refuse("`dead_letter_share` is no number from 0 to 1")
+    return float(share)
+
+
 def _check_choice(option: str, value: object, choices: Collection[str]) -> str | None:
     if value is None or value in choices:
         return cast("str | None", value)
@@ -159,8 +191,8 @@ def _check_choice(option: str, value: object, choices: Collection[str]) -> str |
 
 def _refuse(what: str) -> PermanentError:
     return PermanentError(
-        f"_columns.json cannot be used: {what}; it is a JSON object with any of columns, delimiter, encoding and "
-        'row_id, such as {"columns": {"body": "review"}, "delimiter": ";"}',
+        f"_columns.json cannot be used: {what}; it is a JSON object with any of {', '.join(_OPTIONS)}, such as "
+        '{"columns": {"body": "review"}, "delimiter": ";"}',
         kind="bad_options",
     )
 
@@ -168,13 +200,23 @@ def _refuse(what: str) -> PermanentError:
 def _refuse_columns(key: str, names: Collection[str], what: str) -> PermanentError:
     shown = mask(_quote(list(names)[:_SHOWN_COLUMNS]))
     more = f" and {len(names) - _SHOWN_COLUMNS} more" if len(names) > _SHOWN_COLUMNS else ""
-    place = f"{key.rpartition('/')[0]}/_columns.json".removeprefix("/")
     return PermanentError(
-        f'{key} has {what}; its columns are {shown}{more}: say in {place} which holds what, such as {{"columns": '
-        '{"row_id": "number", "body": "review"}}; if the columns look like one or like a row, set `delimiter`, or '
-        "give the table a header",
+        f"{key} has {what}; its columns are {shown}{more}: say which holds what in {name_options(key)}, which is about "
+        'this table alone, such as {"columns": {"row_id": "number", "body": "review"}}; if the columns look like one '
+        "or like a row, set `delimiter` there, or give the table a header",
         kind="bad_columns",
     )
+
+
+def name_options(key: str) -> str:
+    """Object key of a table's own options: `<table>._columns.json` beside it.
+
+    Args:
+        key: Object key of the table.
+    """
+    folder, slash, name = key.rpartition("/")
+    stem = re.sub(r"\.(?:csv|tsv|jsonl|ndjson)(?:\.gz)?$|\.parquet$", "", name, flags=re.IGNORECASE)
+    return f"{folder}{slash}{stem}._columns.json"
 
 
 def _quote(names: Collection[str]) -> str:

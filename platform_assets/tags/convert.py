@@ -5,7 +5,9 @@ Every row of the file is in one of the two. Text stays as it is, markup too, but
 read of it is made in `prep.py`.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import isnan
 from pathlib import Path
@@ -17,13 +19,14 @@ from platform_assets.tags.columns import TableOptions
 from platform_assets.tags.dates import read_time
 from platform_assets.tags.dead_letters import Letters
 from platform_assets.tags.formats import read_rows
+from platform_assets.tags.lines import ReadNotes
 from platform_assets.tags.markup_masking import mask_markup
 from platform_assets.tags.row_ids import RowIds
 from platform_assets.tags.rows import BadRow, RawRow
 from platform_assets.tags.schemas import CONVERTED, DEAD_LETTERS
 from platform_assets.tags.table_files import TableFile
 
-CONVERT_VERSION = 1
+CONVERT_VERSION = 2
 """Raised whenever the same raw table would give another output."""
 
 MAX_ID_CHARACTERS = 200
@@ -45,10 +48,23 @@ class TablePlace:
 
 @dataclass(frozen=True, slots=True)
 class ConvertResult:
-    """What became of a table's rows."""
+    """What became of a table's rows.
+
+    Attributes:
+        rows: In the output.
+        dead_letters: Rows that could not be read.
+        kinds: Kind -> number of them.
+        unread_dates: Rows in the output whose date was not understood.
+        unsure_syllables: See `lines.ReadNotes`.
+        dead_letter_share: Share of rows that may be dead letters.
+    """
 
     rows: int
     dead_letters: int
+    kinds: Mapping[str, int] = field(default_factory=dict[str, int])
+    unread_dates: int = 0
+    unsure_syllables: int = 0
+    dead_letter_share: float = 1.0
 
 
 def convert_table(
@@ -86,17 +102,28 @@ def convert_table(
         letters = Letters(letter_table, place.table_id, key)
         reader = _RowReader(place.tenant_id, ids, by_line=options.row_id == "line")
         batch = _Batch(place)
-        for raw_row in read_rows(raw, key, options):
+        notes = ReadNotes()
+        kinds: Counter[str] = Counter()
+        for raw_row in read_rows(raw, key, options, notes):
             row = raw_row if isinstance(raw_row, BadRow) else reader.read(raw_row)
             if isinstance(row, BadRow):
                 letters.add(row)
+                kinds[row.kind] += 1
                 continue
             batch.add(row)
             if batch.is_full:
                 table.write(batch.take())
         table.write(batch.take())
         letters.flush()
-    return ConvertResult(table.rows, letter_table.rows)
+    share = 1.0 if options.dead_letter_share is None else options.dead_letter_share
+    return ConvertResult(
+        rows=table.rows,
+        dead_letters=letter_table.rows,
+        kinds=dict(kinds),
+        unread_dates=reader.unread_dates,
+        unsure_syllables=notes.unsure_syllables,
+        dead_letter_share=share,
+    )
 
 
 _Row = tuple[str, int | None, str | None, str, str]
@@ -111,6 +138,7 @@ class _BadValueError(Exception):
 
 class _RowReader:
     def __init__(self, tenant_id: str, ids: RowIds, *, by_line: bool) -> None:
+        self.unread_dates = 0
         self._ids = ids
         self._by_line = by_line
         secret = tenant_id.encode()
@@ -121,10 +149,11 @@ class _RowReader:
     def read(self, row: RawRow) -> _Row | BadRow:
         """The row, or why it is none."""
         row_id, created_at, author, title, body = row.values
+        created, understood = _read_created(created_at)
         try:
             converted = (
                 self._read_id(row.line if self._by_line else row_id),
-                _read_created(created_at),
+                created,
                 self._hash_author(author),
                 mask_markup(read_text(title, "title")),
                 mask_markup(read_text(body, "body")),
@@ -134,6 +163,7 @@ class _RowReader:
                 raise _BadValueError("repeated_row_id", "a row before it has the same row_id")
         except _BadValueError as error:
             return BadRow(row.line, error.kind, str(error), row.raw)
+        self.unread_dates += not understood
         return converted
 
     def _read_id(self, value: object) -> str:
@@ -176,12 +206,12 @@ def read_text(value: object, what: str) -> str:
     return str(value)
 
 
-def _read_created(value: object) -> int | None:
+def _read_created(value: object) -> tuple[int | None, bool]:
+    """The time, and whether the value was understood: one that was not costs the date and not the text."""
     try:
-        return read_time(value)
-    except ValueError as error:
-        message = f"created_at {str(value)[:100]!r} is no time: {error}"
-        raise _BadValueError("bad_date", message) from error
+        return read_time(value), True
+    except ValueError:
+        return None, False
 
 
 class _Batch:

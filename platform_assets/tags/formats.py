@@ -10,7 +10,7 @@ from platform_assets.core.errors import PermanentError
 from platform_assets.tags.columns import TableOptions
 from platform_assets.tags.delimited import read_delimited
 from platform_assets.tags.json_lines import read_json_lines
-from platform_assets.tags.lines import read_lines
+from platform_assets.tags.lines import ReadNotes, read_lines
 from platform_assets.tags.parquet_rows import read_parquet
 from platform_assets.tags.rows import BadRow, RawRow
 
@@ -34,13 +34,16 @@ _FOREIGN = MappingProxyType(
 )
 
 
-def read_rows(raw: BinaryIO, key: str, options: TableOptions) -> Iterator[RawRow | BadRow]:
+def read_rows(
+    raw: BinaryIO, key: str, options: TableOptions, notes: ReadNotes | None = None
+) -> Iterator[RawRow | BadRow]:
     """The rows of a raw table, in its order, in bounded memory.
 
     Args:
         raw: The file, seekable, at its start.
         key: Its object key: the extension says what it is.
-        options: Of the table's source.
+        options: How it is read.
+        notes: Where it is counted what stays unsure.
 
     Raises:
         PermanentError: No row of it can be had: kinds `bad_format`, `unknown_encoding`, `truncated`, `bad_columns`.
@@ -55,7 +58,7 @@ def read_rows(raw: BinaryIO, key: str, options: TableOptions) -> Iterator[RawRow
         return read_parquet(raw, options, key)
     form, _, packed = extension.partition(".")
     file = _open_text(raw, key, packed=bool(packed))
-    lines = read_lines(file, options.encoding, key)
+    lines = read_lines(file, options.encoding, key, notes)
     if form in _JSON:
         return read_json_lines(lines, options, key)
     return read_delimited(lines, options.delimiter or _DELIMITERS[form], options, key)
@@ -89,7 +92,11 @@ class _Unpacked:
             message = f"{self._key} ends in the middle of its gzip stream: put it there again"
             raise PermanentError(message, kind="truncated") from error
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise _refuse(self._key, f"is damaged ({error}): put it there again") from error
+            what = f"is damaged ({error})"
+            # That it begins as gzip was seen before.
+            if str(error).startswith("Not a gzipped file"):
+                what = "has something behind the end of its gzip stream that is not gzip"
+            raise _refuse(self._key, f"{what}: put it there again") from error
 
 
 def _refuse(key: str, what: str) -> PermanentError:

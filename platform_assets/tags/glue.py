@@ -17,20 +17,22 @@ from dagster._core.definitions.data_version import (
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
-from platform_assets.glue import LOG_SECONDS, Background, name_some, tell_finding
+from platform_assets.glue import LOG_SECONDS, Background, name_some, tell_run_finding
 from platform_assets.services import Services
 from platform_assets.tags.keys import TenantSource, check_shard, read_tenant_source
 from platform_assets.tags.publishing import PublishedDictionary
 from platform_assets.tags.quality import (
+    DATES_READ,
     NO_PERSONAL_DATA,
     ROWS_KEPT,
     TAG_RATE,
+    check_dates,
     check_personal,
     check_rows,
     check_tag_rate,
 )
 from platform_assets.tags.shard_result import ShardResult, TableResult, TableState
-from platform_assets.tags.shard_run import JobProgress, ShardOutcome
+from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
 from resources.materializations_resource import tell_materializations
 
 DICTIONARY = dg.AssetKey(["tags", "dictionary"])
@@ -42,10 +44,14 @@ SHARD_KEYS = (CONVERTED, PREPARED, TAGGED, SUMMARY)
 
 CHECKS: Mapping[str, tuple[dg.AssetKey, Callable[[Sequence[TableResult]], Finding]]] = {
     ROWS_KEPT: (CONVERTED, check_rows),
+    DATES_READ: (CONVERTED, check_dates),
     NO_PERSONAL_DATA: (PREPARED, check_personal),
     TAG_RATE: (TAGGED, check_tag_rate),
 }
 """Of which asset each check is."""
+
+_NAMED = 5
+_MOST_NAMED = 20
 
 Cells = Mapping[TenantSource, Sequence[str]]
 """Shards of each tenant-source."""
@@ -95,6 +101,7 @@ def process_shards(context: dg.AssetExecutionContext, services: Services, cells:
     dictionary = services.publish_dictionary()
     tell_dictionary(context, dictionary)
     ends: dict[str, ShardOutcome] = {}
+    ignored: list[str] = []
     for number, (place, shards) in enumerate(cells.items()):
         job_id = f"{context.run.run_id}-{number}"
         job = Background(partial(services.run_shards, job_id, place, shards, dictionary.version))
@@ -103,12 +110,17 @@ def process_shards(context: dg.AssetExecutionContext, services: Services, cells:
             if isinstance(told, JobProgress):
                 progress.tell(told)
                 continue
+            if isinstance(told, IgnoredObjects):
+                ignored += told.keys
+                context.log.info("left alone beside the tables: %s", ", ".join(told.keys[:_NAMED]))
+                continue
             cell = name_cell(told.shard, place)
             ends[cell] = told
             if told.reason is None and told.result is not None:
-                _tell_shard(context, cell, told.result, dictionary.version)
+                _tell_shard(context, cell, told.result, dictionary.version, ignored)
             else:
                 context.log.warning("%s: %s", cell, told.reason)
+    _tell_checks(context, ends)
     _fail_unfinished(cells, ends)
 
 
@@ -140,7 +152,11 @@ def dictionary_metadata(dictionary: PublishedDictionary) -> dict[str, Any]:
 
 
 def _tell_shard(
-    context: dg.AssetExecutionContext, cell: str, result: ShardResult, version: str
+    context: dg.AssetExecutionContext,
+    cell: str,
+    result: ShardResult,
+    version: str,
+    ignored: Sequence[str],
 ) -> None:
     tables = result.tables
     numbers: dict[str, Any] = {
@@ -153,7 +169,7 @@ def _tell_shard(
     mentions = sum(table.mentions for table in tables)
     made_with = {"dictionary_version": version}
     extra: Mapping[dg.AssetKey, dict[str, Any]] = {
-        CONVERTED: {"dead_letters": letters},
+        CONVERTED: {"dead_letters": letters, **_describe_raw(tables, ignored)},
         PREPARED: {},
         TAGGED: {"mentions": mentions, **made_with},
         SUMMARY: {"mentions": mentions, **made_with},
@@ -165,13 +181,31 @@ def _tell_shard(
             for key in SHARD_KEYS
         ],
     )
-    _tell_checks(context, cell, result)
 
 
-def _tell_checks(context: dg.AssetExecutionContext, cell: str, result: ShardResult) -> None:
-    """A check per shard, beside its materialization: a result of the whole run would hide which shard it is about."""
+def _describe_raw(tables: Sequence[TableResult], ignored: Sequence[str]) -> dict[str, Any]:
+    """What a person may want to know of the raw tables of a shard, and of what lies beside them."""
+    empty = [table.table_id for table in tables if not table.rows and not table.dead_letters]
+    numbers: dict[str, Any] = {
+        "dates_not_read": sum(table.unread_dates for table in tables),
+        "unsure_syllables": sum(table.unsure_syllables for table in tables),
+        "tables_empty": len(empty),
+        "objects_ignored": len(ignored),
+    }
+    if empty:
+        numbers["empty_tables"] = empty[:_MOST_NAMED]
+    if ignored:
+        numbers["ignored_objects"] = list(ignored[:_MOST_NAMED])
+    return numbers
+
+
+def _tell_checks(context: dg.AssetExecutionContext, ends: Mapping[str, ShardOutcome]) -> None:
+    """A result of each check for the whole run, which names the shards that fail it."""
+    tables = {cell: end.result.tables for cell, end in ends.items() if end.result is not None}
     for key, check in CHECKS.values():
-        tell_finding(context, key, check(result.tables), cell)
+        finding = check([table for each in tables.values() for table in each])
+        failing = [cell for cell, each in tables.items() if not check(each).passed]
+        tell_run_finding(context, key, finding, failing)
 
 
 class _Progress:

@@ -1,19 +1,25 @@
-"""JSON Lines: one object per line; keys may come in any order, and be missing."""
+"""JSON Lines: one object per line; keys may come in any order, and be missing.
+
+Objects that are written over several lines are read too, in one list or one after the other, as data frames and editors
+leave them under the name of JSON Lines.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, cast
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.tags.columns import Columns, TableOptions, check_columns, find_columns
+from platform_assets.tags.delimited import take_sample
 from platform_assets.tags.lines import BadLine
-from platform_assets.tags.rows import BadRow, RawRow
+from platform_assets.tags.rows import MAX_ROW_CHARACTERS, BadRow, RawRow
 
-_SAMPLE_LINES = 1000
-_SAMPLE_CHARACTERS = 1024 * 1024
 _KNOWN_SHAPES = 1000
+_SAMPLE_OBJECTS = 100
+_SHOWN_CHARACTERS = 16 * 1024
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]')
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -31,10 +37,16 @@ def read_json_lines(
     Raises:
         PermanentError: kind `bad_format`: none of the first lines begins an object; `bad_columns`.
     """
-    sample = _take_sample(lines)
+    sample = take_sample(lines)
+    first = next((line for line in sample if not line.isspace()), "")
+    rows = enumerate(chain(sample, lines), 1)
+    if _begins_over_lines(first):
+        begun = list(islice(_join_objects(rows), _SAMPLE_OBJECTS))
+        sample = [text for _, text in begun]
+        rows = chain(begun, _join_objects(rows))
     _check_sample(sample, options, key)
     shapes: dict[tuple[str, ...], Columns] = {}
-    for number, line in enumerate(chain(sample, lines), 1):
+    for number, line in rows:
         if line.isspace():
             continue
         row = _read_object(line, number)
@@ -53,15 +65,73 @@ def read_json_lines(
         yield RawRow(number, values, (line,))
 
 
-def _take_sample(lines: Iterator[str]) -> Sequence[str]:
-    sample: list[str] = []
-    characters = 0
-    for line in lines:
-        sample.append(line)
-        characters += len(line)
-        if len(sample) == _SAMPLE_LINES or characters > _SAMPLE_CHARACTERS:
-            break
-    return sample
+def _begins_over_lines(first: str) -> bool:
+    """Whether the first line that is not blank begins a list of objects, or an object that goes on below."""
+    text = first.strip()
+    if text.startswith("[") and (text == "[" or text[1:].lstrip().startswith("{")):
+        return True
+    return text == "{" or (
+        text.startswith("{")
+        and isinstance(_read_object(text, 0), BadRow)
+        and text.endswith(("{", ","))
+    )
+
+
+class _Joiner:
+    """Cuts lines into the objects that they make together. A text of JSON never goes over a line's end."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._parts: list[str] = []
+        self._size = 0
+        self._number = 0
+
+    def add(self, number: int, line: str) -> Iterator[tuple[int, str]]:
+        """The objects that end in a line, with the lines that they begin on; anything that cannot be one, too."""
+        start = 0
+        for token in _TOKEN.finditer(line):
+            mark = token[0]
+            if mark == "{":
+                if self._depth == 0:
+                    start, self._number = token.start(), number
+                self._depth += 1
+            elif mark == "}" and self._depth:
+                self._depth -= 1
+                if self._depth == 0:
+                    yield self._finish(line[start : token.end()])
+        if self._depth:
+            self._parts.append(line[start:])
+            self._size += len(line) - start
+            if self._size > MAX_ROW_CHARACTERS:
+                yield self.give_up()
+
+    def give_up(self) -> tuple[int, str]:
+        """What there is of an object without an end."""
+        message = f"an object does not end within {MAX_ROW_CHARACTERS:,} characters"
+        text = "".join(self._parts)[:_SHOWN_CHARACTERS]
+        self._parts, self._size, self._depth = [], 0, 0
+        return self._number, BadLine(text, "bad_json", message)
+
+    @property
+    def is_open(self) -> bool:
+        return self._depth > 0
+
+    def _finish(self, end: str) -> tuple[int, str]:
+        text = "".join((*self._parts, end))
+        self._parts, self._size = [], 0
+        return self._number, text
+
+
+def _join_objects(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The objects of a text, each with the line that it begins on."""
+    joiner = _Joiner()
+    for number, line in lines:
+        if type(line) is str:
+            yield from joiner.add(number, line)
+        else:
+            yield number, line  # it did not decode, or is too long
+    if joiner.is_open:
+        yield joiner.give_up()
 
 
 def _check_sample(sample: Sequence[str], options: TableOptions, key: str) -> None:

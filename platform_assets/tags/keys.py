@@ -1,7 +1,9 @@
 """Where everything about a tenant's source is in the object store, and which words may be part of such a key.
 
-    raw/<tenant>/<source>/<table>.<ext>, _columns.json                    what tenants deliver, and how to read it
-    tags/<tenant>/<source>/<table>/<step>.parquet, receipt.json           what is made of a table
+    raw/<tenant>/<source>/<table>.<ext>                                   what tenants deliver
+    raw/<tenant>/<source>/_columns.json, <table>._columns.json            how to read all tables, how to read one
+    tags/<tenant>/<source>/<table>/<output>-<digest>.parquet              what is made of a table
+    tags/<tenant>/<source>/<table>/receipt.json                           from what, and which of these files count
     tags/<tenant>/<source>/plan.json, summary/<shard>.parquet             what is made of all of them
     tags/dictionaries/<version>.jsonl                                     dictionaries as they were used; never replaced
     dictionary/tags.csv or .jsonl                                         the dictionary that people edit
@@ -11,6 +13,7 @@ Pure text; no store is touched.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,7 +32,7 @@ EXTENSIONS = (
 """Of raw tables."""
 
 OPTIONS_NAME = "_columns.json"
-"""Beside the raw tables, optional: how to read them. It is no table."""
+"""Beside the raw tables, optional: how to read them all; `<table>._columns.json`: how to read one."""
 
 DICTIONARY_SOURCES = ("dictionary/tags.csv", "dictionary/tags.jsonl")
 """The dictionary that people edit."""
@@ -37,14 +40,17 @@ DICTIONARY_SOURCES = ("dictionary/tags.csv", "dictionary/tags.jsonl")
 # As `platform_assets/tenants/tenant.py` has it: a tenant of one pipeline is one of all.
 _TENANT_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,49}")
 _SOURCE = re.compile(r"[a-z0-9_]{1,40}")
-_TABLE_ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,99}")
+# Letters and digits of any script; blanks and brackets are common in the names of Korean boards.
+_TABLE_ID = re.compile(r"[\w-](?:[\w.,&+()\[\] -]{0,98}[\w.)\]+-])?")
+_TABLE_ID_BYTES = 200
+_KEY_DIGITS = 16
 _SHARD = re.compile(r"[0-9]{2}")
 _WORD = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,99}")
 _PLAN_NAME = "plan.json"
 
 
 class TableOutput(StrEnum):
-    """What is made of one table; the file is `<output>.parquet`."""
+    """What is made of one table; the file is `<output>-<digest>.parquet`."""
 
     CONVERTED = "converted"
     DEAD_LETTERS = "dead_letters"
@@ -92,14 +98,32 @@ class TenantSource:
         """Object key of how to read its tables."""
         return f"{self.raw_prefix}{OPTIONS_NAME}"
 
+    def find_options_table(self, key: str) -> str | None:
+        """The table that an object beside the raw tables says how to read; None when it is no such object."""
+        name = key.removeprefix(self.raw_prefix)
+        table_id = name.removesuffix(f".{OPTIONS_NAME}")
+        return None if table_id == name else unicodedata.normalize("NFC", table_id)
+
     @property
     def plan_key(self) -> str:
         """Object key of its shard plan."""
         return join_key(self._tags, _PLAN_NAME)
 
-    def output_key(self, table_id: str, output: TableOutput) -> str:
-        """Object key of what one step made of a table."""
-        return join_key(self._tags, check_table_id(table_id), f"{output.value}.parquet")
+    def output_key(self, table_id: str, output: TableOutput, digest: str | None = None) -> str:
+        """Object key of what one step made of a table.
+
+        Args:
+            table_id: The table.
+            output: What was made.
+            digest: SHA-256 of the file, of which the key has a part: what two runs make differently never shares a
+                key. None for the key that receipts without file names speak of.
+        """
+        name = output.value if digest is None else f"{output.value}-{digest[:_KEY_DIGITS]}"
+        return join_key(self._tags, check_table_id(table_id), f"{name}.parquet")
+
+    def table_prefix(self, table_id: str) -> str:
+        """What the keys of all that is made of a table begin with."""
+        return f"{join_key(self._tags, check_table_id(table_id))}/"
 
     def receipt_key(self, table_id: str) -> str:
         """Object key of what the outputs of a table were made from."""
@@ -130,19 +154,34 @@ def is_tenant_id(text: str) -> bool:
 
 
 def check_table_id(text: str) -> str:
-    """The text, if it can be a table's id: `[A-Za-z0-9._-]`, 1 to 100, no dot or `_` at the beginning.
+    """The text, if it can be a table's id.
+
+    It has 1 to 100 letters and digits of any script, dots, `_`, `-`, and single blanks, commas, `&`, `+` and brackets
+    within; at most 200 bytes; composed (Unicode NFC); it begins with a letter, a digit or `-`.
 
     Raises:
         PermanentError: kind `bad_table_id`.
     """
-    # An object `plan.json` and a folder of that name cannot both be in a store of files.
-    if _TABLE_ID.fullmatch(text) is None or text == _PLAN_NAME:
+    if not _is_table_id(text):
         raise PermanentError(
-            f"table id {text[:120]!r}: use 1 to 100 letters, digits, dots, `_` and `-`, no dot or `_` at the "
-            f"beginning, and not {_PLAN_NAME}",
+            f"table id {text[:120]!r}: use 1 to 100 letters or digits of any language, dots, `_`, `-`, and single "
+            f"blanks, commas or brackets between them ({_TABLE_ID_BYTES} bytes at most); it begins with a letter, a "
+            f"digit or `-`, and is not {_PLAN_NAME}",
             kind="bad_table_id",
         )
     return text
+
+
+def _is_table_id(text: str) -> bool:
+    return (
+        _TABLE_ID.fullmatch(text) is not None
+        and not text.startswith("_")
+        and "  " not in text
+        # An object and a folder of that name cannot both be in a store of files.
+        and text != _PLAN_NAME
+        and len(text.encode()) <= _TABLE_ID_BYTES
+        and unicodedata.is_normalized("NFC", text)
+    )
 
 
 def name_shard(number: int) -> str:

@@ -1,14 +1,17 @@
 """Bytes to lines of text: which encoding a file is in, lines that do not decode, lines without end.
 
-A line ends at a line feed only, and keeps it: what else looks like an end may be inside a value. In none of the
-encodings is a line feed part of another character.
+A line ends at a line feed only, and keeps it: what else looks like an end may be inside a value; a file without line
+feeds ends its lines as old Macs do. In none of the encodings is a line feed part of another character; UTF-16 is
+written anew in UTF-8 first.
 """
 
 import codecs
 import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from dataclasses import dataclass
+from functools import cache
+from typing import BinaryIO, cast
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.tags.rows import MAX_ROW_CHARACTERS
@@ -19,12 +22,15 @@ BLOCK_BYTES = 256 * 1024
 MAX_LINE_BYTES = 4 * MAX_ROW_CHARACTERS
 _SHOWN_CHARACTERS = 16 * 1024
 
-_WIDE = {
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ESCAPES = (b"\x1b$", b"\x1b(")
+"""What ISO-2022-KR and ISO-2022-JP begin other characters with; all their bytes are ASCII."""
+
+_COMPOSED = re.compile("\u3164([\u3131-\u314e])([\u314f-\u3163])([\u3131-\u314e\u3164])")
+_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_FINALS = "\u3164ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
+_EUC_KR = ("cp949", "euc-kr")
 _PAIR = re.compile(rb"[\x81-\xfe][\x41-\x5a\x61-\x7a\x81-\xfe]")
 _SYLLABLE = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
 """The part of CP949 that EUC-KR has: 2,350 syllables, all that most texts need."""
@@ -57,33 +63,153 @@ class BadLine(str):
         return line
 
 
-def read_lines(file: BinaryIO, encoding: str | None, key: str) -> Iterator[str]:
+@dataclass(slots=True)
+class ReadNotes:
+    """What is counted while a file is read.
+
+    Attributes:
+        composed_syllables: Syllables of EUC-KR that were written as a filler and three jamo (KS X 1001, annex 3).
+        unsure_syllables: Those that may have been meant as the jamo that they consist of: the file has characters that
+            only CP949 has, so who wrote it needed no such spelling; and fillers with jamo that make no syllable.
+    """
+
+    composed_syllables: int = 0
+    unsure_syllables: int = 0
+
+
+def read_lines(
+    file: BinaryIO, encoding: str | None, key: str, notes: ReadNotes | None = None
+) -> Iterator[str]:
     """The lines of a text file, each with its line feed; a bad one is a `BadLine`.
 
     The first block that is not ASCII decides on the encoding, if none is given.
 
     Args:
         file: Read from where it is, block by block.
-        encoding: Name of a codec that extends ASCII; None to look.
+        encoding: Name of a codec that extends ASCII, or of UTF-16; None to look.
         key: Object key of the file, for messages.
+        notes: Where it is counted what stays unsure.
 
     Raises:
-        PermanentError: kind `unknown_encoding`: UTF-16, or neither UTF-8 nor CP949.
+        PermanentError: kind `unknown_encoding`: UTF-16 without a mark, ISO-2022, or neither UTF-8 nor CP949.
     """
-    chosen = encoding
+    file, chosen = _open_wide(file, encoding, key)
+    syllables = _Syllables(notes or ReadNotes())
     for number, block in enumerate(_read_blocks(file)):
         if number == 0:
-            _refuse_wide(block, key)
-            block = block.removeprefix(codecs.BOM_UTF8)  # noqa: PLW2901 - the mark is not part of the text
+            _refuse_others(block, key)
+            while block.startswith(
+                codecs.BOM_UTF8
+            ):  # no part of the text, however often it is there
+                block = block.removeprefix(codecs.BOM_UTF8)  # noqa: PLW2901 - see above
         if chosen is None and not block.isascii():
             chosen = _choose_encoding(block, key)
-        yield from _decode_block(block, chosen or "utf-8")
+        lines = _decode_block(block, chosen or "utf-8")
+        yield from syllables.compose(block, lines) if chosen in _EUC_KR else lines
+
+
+def _open_wide(file: BinaryIO, encoding: str | None, key: str) -> tuple[BinaryIO, str | None]:
+    """A file in UTF-16 as one in UTF-8; any other as it is."""
+    first = file.read(len(_UTF32[0]))
+    whole = cast("BinaryIO", _Rejoined(first, file))
+    if first in _UTF32:
+        raise _refuse(key, "is in UTF-32")
+    wide = encoding if encoding is not None and encoding.startswith("utf-16") else None
+    if wide is None and first.startswith(_UTF16):
+        wide = "utf-16"
+    return (whole, encoding) if wide is None else (cast("BinaryIO", _Recoded(whole, wide)), "utf-8")
+
+
+class _Rejoined:
+    """A file of which the first bytes have been read."""
+
+    def __init__(self, first: bytes, file: BinaryIO) -> None:
+        self._first = first
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        """See `BinaryIO`."""
+        first, self._first = self._first, b""
+        return first + self._file.read(size - len(first)) if first else self._file.read(size)
+
+
+class _Recoded:
+    """A file in UTF-16, read as UTF-8; halves of characters become the replacement character."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+    def read(self, size: int) -> bytes:
+        """See `BinaryIO`."""
+        while data := self._file.read(size):
+            if text := self._decoder.decode(data):
+                return text.encode()
+        return self._decoder.decode(b"", final=True).encode()
+
+
+class _Syllables:
+    """Composes the syllables that Python's `euc-kr` and other strict writers spell out; see `ReadNotes`."""
+
+    def __init__(self, notes: ReadNotes) -> None:
+        self._notes = notes
+        self._is_extended = False
+
+    def compose(self, block: bytes, lines: Iterator[str]) -> Iterator[str]:
+        if not self._is_extended:
+            self._is_extended = _has_extension(block)
+        for line in lines:
+            if "\u3164" in line and type(line) is str:
+                yield _COMPOSED.sub(self._compose_one, line)
+            else:
+                yield line
+
+    def _compose_one(self, match: re.Match[str]) -> str:
+        initial, vowel, final = (
+            _INITIALS.find(match[1]),
+            ord(match[2]) - 0x314F,
+            _FINALS.find(match[3]),
+        )
+        if initial < 0 or final < 0:
+            self._notes.unsure_syllables += 1
+            return match[0]
+        syllable = chr(0xAC00 + (initial * 21 + vowel) * 28 + final)
+        if syllable in _plain_syllables():
+            return match[0]  # it would have been written as itself: a blank and jamo were meant
+        self._notes.composed_syllables += 1
+        self._notes.unsure_syllables += self._is_extended
+        return syllable
+
+
+@cache
+def _plain_syllables() -> frozenset[str]:
+    """The 2,350 syllables that EUC-KR has."""
+    rows, columns = range(0xB0, 0xC9), range(0xA1, 0xFF)
+    return frozenset(bytes((row, column)).decode("euc-kr") for row in rows for column in columns)
+
+
+def _has_extension(block: bytes) -> bool:
+    """Whether a block has characters that CP949 has and EUC-KR has not."""
+    if block.isascii():
+        return False
+    try:
+        block.decode("euc-kr")
+    except UnicodeDecodeError:
+        return any(
+            not _decodes(line, "euc-kr") and _decodes(line, "cp949") for line in block.split(b"\n")
+        )
+    return False
 
 
 def _read_blocks(file: BinaryIO) -> Iterator[bytes]:
     """Blocks of whole lines; of a line that is too long the beginning, with its line feed."""
     rest = b""
+    old_ends: bool | None = None
     while data := file.read(BLOCK_BYTES):
+        if old_ends is None:
+            old_ends = b"\r" in data and b"\n" not in data
+        if old_ends:
+            data = data.replace(b"\r", b"\n")  # the lines of old Macs
         head, feed, tail = data.rpartition(b"\n")
         if feed:
             yield rest + head + feed
@@ -95,6 +221,10 @@ def _read_blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _decode_block(block: bytes, encoding: str) -> Iterator[str]:
+    if encoding == "euc-kr":
+        encoding = (
+            "cp949"  # of which it is a part; spelled-out syllables are composed by `_Syllables`
+        )
     if len(block) <= MAX_ROW_CHARACTERS:  # or a line may be too long
         try:
             yield from io.StringIO(block.decode(encoding), newline="\n")
@@ -122,12 +252,14 @@ def _decode_line(line: bytes, encoding: str) -> str:
     return BadLine(text[:_SHOWN_CHARACTERS] + "\n", "row_too_long", message)
 
 
-def _refuse_wide(block: bytes, key: str) -> None:
-    for mark, name in _WIDE.items():
-        if block.startswith(mark):
-            raise _refuse(key, f"is in {name}")
+def _refuse_others(block: bytes, key: str) -> None:
+    if block.isascii() and any(escape in block for escape in _ESCAPES):
+        raise _refuse(key, "is in ISO-2022 (ISO-2022-KR, ISO-2022-JP)")
     if block.count(b"\0") * 20 > len(block):
-        raise _refuse(key, "looks like UTF-16 without a mark, or like no text at all")
+        raise _refuse(
+            key,
+            "looks like UTF-16 without a mark (say `encoding` in its options), or like no text at all",
+        )
 
 
 def _choose_encoding(block: bytes, key: str) -> str:

@@ -25,6 +25,7 @@ from platform_assets.tags.shards import ShardPlan
 from platform_assets.tags.tables import RawTable
 
 TOKENIZERS = ("plain", "kiwi")
+_OPTIONAL = ("options_key", "options_etag", "problem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,14 @@ class WorkSettings:
         table_timeout_seconds: Time that one try of a table may take.
         attempts: Tries of a table, the first included.
         tokenizer: `plain` or `kiwi`.
+        dead_letter_share: Share of a table's rows that may be unreadable; with more it fails.
     """
 
     dictionary_version: str
     table_timeout_seconds: float = 900.0
     attempts: int = 2
     tokenizer: str = "plain"
+    dead_letter_share: float = 0.5
 
     @property
     def dictionary(self) -> str:
@@ -202,7 +205,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
         "source": manifest.place.source,
         "shards": manifest.shards,
         "tables": {
-            shard: [asdict(table) for table in tables] for shard, tables in manifest.tables.items()
+            shard: [_write_table(table) for table in tables]
+            for shard, tables in manifest.tables.items()
         },
         "only": None if manifest.only is None else sorted(manifest.only),
         "dictionary": manifest.work.dictionary,
@@ -223,6 +227,7 @@ def decode_manifest(data: bytes) -> Manifest:
         table_timeout_seconds=_check_seconds(stored["table_timeout_seconds"]),
         attempts=_check_attempts(stored["attempts"]),
         tokenizer=stored["tokenizer"],
+        dead_letter_share=_check_share(stored.get("dead_letter_share", 0.5)),
     )
     if work.tokenizer not in TOKENIZERS:
         raise ValueError(f"tokenizer {work.tokenizer!r}: use {' or '.join(TOKENIZERS)}")
@@ -246,18 +251,37 @@ def decode_manifest(data: bytes) -> Manifest:
     )
 
 
+def _write_table(table: RawTable) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in asdict(table).items()
+        if name not in _OPTIONAL or value is not None
+    }
+
+
 def _read_table(stored: Mapping[str, Any]) -> RawTable:
     size_bytes = stored["size_bytes"]
     if type(size_bytes) is not int or size_bytes < 0:
         raise ValueError(f"size_bytes is {size_bytes!r}")
+    more = {name: str(stored[name]) for name in _OPTIONAL if stored.get(name) is not None}
     return RawTable(
-        check_table_id(stored["table_id"]), str(stored["key"]), size_bytes, str(stored["etag"])
+        check_table_id(stored["table_id"]),
+        str(stored["key"]),
+        size_bytes,
+        str(stored["etag"]),
+        **more,
     )
 
 
 def _check_seconds(value: object) -> float:
     if not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ValueError(f"table_timeout_seconds is {value!r}")
+    return float(value)
+
+
+def _check_share(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"dead_letter_share is {value!r}")
     return float(value)
 
 

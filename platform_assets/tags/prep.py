@@ -18,7 +18,7 @@ from platform_assets.tags.sentences import split_sentences
 from platform_assets.tags.table_files import TableFile, read_batches
 from platform_assets.tags.tokens import Tokenizer
 
-PREP_VERSION = 1
+PREP_VERSION = 2
 """Raised whenever the same converted table would give another output."""
 
 _BATCH_ROWS = 512

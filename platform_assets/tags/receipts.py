@@ -1,13 +1,15 @@
 """The receipt of a table: what its outputs were made from and by which code, written after all of them.
 
 It is what "done" means: a step whose inputs and version are those of the receipt is skipped; the first one that differs
-is done again, with all that follow it. Before an output is replaced, the receipt loses that step, so that it never
-speaks of a file that another run has half replaced.
+is done again, with all that follow it. The keys of outputs have the digest of their content, and a receipt is replaced
+only by who has read it: so a receipt and its files agree whatever several runs do at once.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +26,9 @@ class Step(StrEnum):
     PREP = "prep"
     TAG = "tag"
 
+
+_BLOCK_BYTES = 1024 * 1024
+_OUTPUT_NAME = re.compile(rf"(?:{'|'.join(TableOutput)})(?:-[0-9a-f]{{16}})?\.parquet")
 
 OUTPUTS: Mapping[Step, tuple[TableOutput, ...]] = {
     Step.CONVERT: (TableOutput.CONVERTED, TableOutput.DEAD_LETTERS),
@@ -53,10 +58,19 @@ class StepVersions:
     tag: str
     dictionary: str
 
+    def name_options(self, table: RawTable) -> str:
+        """What stands for how a table is read: what holds for all tables, and what is said about this one."""
+        return (
+            self.options if table.options_etag is None else f"{self.options}+{table.options_etag}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ConvertReceipt:
-    """`rows` in `converted`, `dead_letters` beside it; digests are SHA-256 of the files."""
+    """`rows` in `converted`, `dead_letters` beside it; digests are SHA-256 of the files.
+
+    `unread_dates` counts rows whose date was not understood, `unsure_syllables` those of `lines.ReadNotes`.
+    """
 
     version: str
     options: str
@@ -64,6 +78,8 @@ class ConvertReceipt:
     dead_letters: int
     digest: str
     dead_letters_digest: str
+    unread_dates: int = 0
+    unsure_syllables: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,7 @@ class Receipt:
         convert: The first step.
         prep: The second one.
         tag: The third one.
+        files: Output -> object key, of all outputs that there are.
     """
 
     table_id: str
@@ -114,6 +131,7 @@ class Receipt:
     convert: ConvertReceipt | None = None
     prep: PrepReceipt | None = None
     tag: TagReceipt | None = None
+    files: Mapping[TableOutput, str] = field(default_factory=dict[TableOutput, str])
 
     @classmethod
     def of(cls, table: RawTable) -> "Receipt":
@@ -130,23 +148,39 @@ class Receipt:
             "rows_tagged": self.tag.rows_tagged if self.tag else 0,
             "mentions": self.tag.mentions if self.tag else 0,
             "personal": self.tag.personal if self.tag else 0,
+            "unread_dates": self.convert.unread_dates if self.convert else 0,
+            "unsure_syllables": self.convert.unsure_syllables if self.convert else 0,
         }
+
+    @property
+    def digests(self) -> dict[TableOutput, str]:
+        """SHA-256 of each output that there is."""
+        found = {
+            TableOutput.CONVERTED: self.convert and self.convert.digest,
+            TableOutput.DEAD_LETTERS: self.convert and self.convert.dead_letters_digest,
+            TableOutput.PREPARED: self.prep and self.prep.digest,
+            TableOutput.TAGGED: self.tag and self.tag.digest,
+            TableOutput.SUMMARY: self.tag and self.tag.summary_digest,
+        }
+        return {output: digest for output, digest in found.items() if digest is not None}
 
     def cut(self, step: Step) -> "Receipt":
         """The receipt without a step and those that follow it."""
-        match step:
-            case Step.CONVERT:
-                return replace(self, convert=None, prep=None, tag=None)
-            case Step.PREP:
-                return replace(self, prep=None, tag=None)
-            case Step.TAG:
-                return replace(self, tag=None)
+        steps = list(Step)
+        gone = steps[steps.index(step) :]
+        outputs = {output for each in gone for output in OUTPUTS[each]}
+        files = {output: key for output, key in self.files.items() if output not in outputs}
+        return replace(self, files=files, **dict.fromkeys(map(str, gone)))
 
     def find_outdated(self, table: RawTable, versions: StepVersions) -> Step | None:
         """The first step that is to be done (again) for the table; None when there is none."""
         known = (self.raw_key, self.raw_etag) == (table.key, table.etag)
         made = self.convert
-        if not known or made is None or _differs(made, versions.convert, options=versions.options):
+        options = versions.name_options(table)
+        # What is no table has never been read, whatever an older object of its name has left.
+        if table.problem is not None or not known:
+            return Step.CONVERT
+        if made is None or _differs(made, versions.convert, options=options):
             return Step.CONVERT
         if self.prep is None or _differs(self.prep, versions.prep, tokenizer=versions.tokenizer):
             return Step.PREP
@@ -162,42 +196,89 @@ def _differs(made: ConvertReceipt | PrepReceipt | TagReceipt, version: str, **in
     )
 
 
-def read_receipt(objects: ObjectStore, place: TenantSource, table_id: str) -> Receipt | None:
-    """What was made of a table, and is still there; None when nothing was.
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """What is in the store about a table.
 
-    A step of which an output is missing from the store counts as not done, and so does a receipt that cannot be read.
+    Attributes:
+        receipt: What was made of it and is still there; None when nothing was.
+        etag: Of the receipt's object, None when there is none: whoever replaces it must have seen it.
+        outputs: Object keys of all outputs, those that no receipt speaks of included.
+    """
+
+    receipt: Receipt | None
+    etag: str | None
+    outputs: frozenset[str]
+
+
+def read_receipt(objects: ObjectStore, place: TenantSource, table_id: str) -> Receipt | None:
+    """What was made of a table, and is still there; None when nothing was. See `read_stored`."""
+    return read_stored(objects, place, table_id).receipt
+
+
+def read_stored(objects: ObjectStore, place: TenantSource, table_id: str) -> StoredTable:
+    """What was made of a table.
+
+    A step of which an output is missing from the store, or is not what the receipt says, counts as not done, and so
+    does a receipt that cannot be read.
 
     Raises:
         TransientError: The store does not answer.
     """
     key = place.receipt_key(table_id)
-    folder = key.removesuffix("receipt.json")
-    present = {info.key for info in objects.list(folder)}
-    if key not in present:
-        return None
+    folder = place.table_prefix(table_id)
+    # A table may be called `summary`, like the folder of the shards' summaries.
+    present = {info.key: info.etag for info in objects.list(folder)}
+    outputs = frozenset(
+        each for each in present if _OUTPUT_NAME.fullmatch(each.removeprefix(folder))
+    )
+    etag = present.get(key)
+    if etag is None:
+        return StoredTable(None, None, outputs)
     try:
         receipt = decode_receipt(objects.get(key))
-    except (*UNREADABLE, TypeError, KeyError, ObjectMissingError):
-        return None
-    missing = {
-        output for output in TableOutput if place.output_key(table_id, output) not in present
-    }
-    return _cut_missing(receipt, missing)
-
-
-def _cut_missing(receipt: Receipt, missing: Iterable[TableOutput]) -> Receipt:
-    gone = set(missing)
+    except (*UNREADABLE, TypeError, KeyError, AttributeError, ObjectMissingError):
+        return StoredTable(None, etag, outputs)
+    if not receipt.files:  # written before keys had digests
+        plain = {output: place.output_key(table_id, output) for output in TableOutput}
+        receipt = replace(receipt, files=plain)
+    gone = set(_find_lost(objects, place, receipt, outputs))
     first = next((step for step in Step if gone.intersection(OUTPUTS[step])), None)
-    return receipt if first is None else receipt.cut(first)
+    return StoredTable(receipt if first is None else receipt.cut(first), etag, outputs)
 
 
-def write_receipt(objects: ObjectStore, place: TenantSource, receipt: Receipt) -> None:
-    """Stores the receipt; the outputs that it speaks of must be there.
+def _find_lost(
+    objects: ObjectStore, place: TenantSource, receipt: Receipt, present: frozenset[str]
+) -> Iterator[TableOutput]:
+    for output in TableOutput:
+        key, digest = receipt.files.get(output), receipt.digests.get(output)
+        if key is None or digest is None or key not in present:
+            yield output
+        elif key == place.output_key(receipt.table_id, output) and _digest(objects, key) != digest:
+            yield output  # a key without a digest may have been written by a run with another dictionary
+
+
+def _digest(objects: ObjectStore, key: str) -> str | None:
+    try:
+        with objects.open_read(key) as file:
+            digest = hashlib.sha256()
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+            return digest.hexdigest()
+    except ObjectMissingError:
+        return None
+
+
+def replace_receipt(
+    objects: ObjectStore, place: TenantSource, receipt: Receipt, etag: str | None
+) -> None:
+    """Stores the receipt in place of the one that was read; the outputs that it speaks of must be there.
 
     Raises:
+        ObjectChangedError: Another run has stored one meanwhile.
         TransientError: The store does not answer.
     """
-    objects.put(place.receipt_key(receipt.table_id), encode_receipt(receipt))
+    objects.put_if(place.receipt_key(receipt.table_id), encode_receipt(receipt), etag)
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
@@ -213,6 +294,7 @@ def decode_receipt(data: bytes) -> Receipt:
     """
     stored: dict[str, Any] = json.loads(data)
     convert, prep, tag = stored["convert"], stored["prep"], stored["tag"]
+    files: Mapping[str, str] = stored.get("files", {})
     return Receipt(
         table_id=stored["table_id"],
         raw_key=stored["raw_key"],
@@ -221,4 +303,5 @@ def decode_receipt(data: bytes) -> Receipt:
         convert=None if convert is None else ConvertReceipt(**convert),
         prep=None if prep is None else PrepReceipt(**prep),
         tag=None if tag is None else TagReceipt(**tag),
+        files={TableOutput(output): key for output, key in files.items()},
     )

@@ -1,7 +1,7 @@
 """`ShardLedger`: the tables of one shard as units of the engine; what is done is what has an up-to-date receipt.
 
-There are no leases: one task at a time works on a shard, and two that do write the same bytes. A receipt is written by
-the process that does the table, so recording an outcome only remembers it.
+There are no leases: what two tasks make of a table has keys of its own, and the receipt says whose counts. The process
+that does the table writes it, so recording an outcome only remembers it.
 """
 
 import threading

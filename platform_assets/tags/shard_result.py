@@ -50,6 +50,8 @@ class TableResult:
         rows_tagged: Those with at least one mention.
         mentions: Tags found in it.
         personal: Prepared texts that still hold something personal.
+        unread_dates: Rows whose date was not understood; they have none.
+        unsure_syllables: See `lines.ReadNotes`.
         error_kind: Why it failed.
         error_message: Likewise, for people.
     """
@@ -63,6 +65,8 @@ class TableResult:
     rows_tagged: int = 0
     mentions: int = 0
     personal: int = 0
+    unread_dates: int = 0
+    unsure_syllables: int = 0
     error_kind: str | None = None
     error_message: str | None = None
 

@@ -70,8 +70,20 @@ class JobProgress:
     left_seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class IgnoredObjects:
+    """Objects beside the raw tables that are left alone.
+
+    Attributes:
+        keys: Of all of them.
+    """
+
+    keys: tuple[str, ...]
+
+
 OnShard = Callable[[ShardOutcome], None]
 OnJobProgress = Callable[[JobProgress], None]
+OnIgnored = Callable[[Sequence[str]], None]
 
 
 async def run_shards(  # noqa: PLR0913 - each argument is one thing that a run says
@@ -84,6 +96,7 @@ async def run_shards(  # noqa: PLR0913 - each argument is one thing that a run s
     work: WorkSettings,
     on_shard: OnShard,
     on_progress: OnJobProgress = lambda _: None,
+    on_ignored: OnIgnored = lambda _: None,
     count: int = MOST_SHARDS,
     poll_seconds: float = POLL_SECONDS,
 ) -> None:
@@ -98,6 +111,8 @@ async def run_shards(  # noqa: PLR0913 - each argument is one thing that a run s
         work: How tables are worked on.
         on_shard: Called in the event loop with each shard that ended, once.
         on_progress: Called in the event loop every `poll_seconds`.
+        on_ignored: Called in the event loop, before any shard, with the keys of objects beside the tables that are
+            left alone, if there are any.
         count: Shards of a first plan.
         poll_seconds: See `on_progress`.
 
@@ -107,7 +122,11 @@ async def run_shards(  # noqa: PLR0913 - each argument is one thing that a run s
         TransientError: The store does not answer, or the runner cannot be reached.
         RefusedError: The runner does not work without a person.
     """
-    manifest = await asyncio.to_thread(_open_manifest, objects, job_id, place, shards, work, count)
+    manifest, ignored = await asyncio.to_thread(
+        _open_manifest, objects, job_id, place, shards, work, count
+    )
+    if ignored:
+        on_ignored(ignored)
     planned = manifest.shards if manifest else ()
     for shard in shards:
         if shard not in planned:
@@ -123,21 +142,22 @@ def _open_manifest(
     shards: Sequence[str],
     work: WorkSettings,
     count: int,
-) -> Manifest | None:
-    """The stored manifest of the job; None when the plan has none of the shards."""
-    tables = list_tables(objects, place)
+) -> tuple[Manifest | None, Sequence[str]]:
+    """The stored manifest of the job, None when the plan has none of the shards; and what is no table."""
+    found = list_tables(objects, place)
+    tables = found.tables
     plan = open_plan(
         objects, place, {table.table_id: table.size_bytes for table in tables}, count=count
     )
     known = [shard for shard in shards if shard in plan.names]
     if not known:
-        return None
+        return None, found.ignored
     manifest = select_shards(job_id, place, plan, tables, work, shards=known)
     try:
         write_manifest(objects, manifest)
     except ObjectExistsError:
-        return _read_started(objects, manifest)  # the run was started again in the middle
-    return manifest
+        manifest = _read_started(objects, manifest)  # the run was started again in the middle
+    return manifest, found.ignored
 
 
 def _read_started(objects: ObjectStore, wanted: Manifest) -> Manifest:

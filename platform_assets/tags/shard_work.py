@@ -75,7 +75,7 @@ def answer(work: TableWork, task: ShardTask, payload: JsonObject) -> JsonObject:
     tables = {table.table_id: table for table in task.manifest.tables[task.shard]}
     if "table" in payload:
         return work.do(tables[payload["table"]], folder).counts
-    work.merge(list(tables), task.shard, folder)
+    work.merge(list(tables.values()), task.shard, folder)
     return {}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.objects import ObjectInfo, ObjectStore
 from platform_assets.tags.keys import OPTIONS_NAME, TenantSource
+from platform_assets.tags.tables import is_marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def group_sources(infos: Iterable[ObjectInfo]) -> FoundSources:
         _, tenant_id, source, *name = (
             info.key.split("/", 3) if info.key.count("/") >= 3 else [""] * 3
         )
-        if name and name[0] not in {"", OPTIONS_NAME}:
+        if name and name[0] and not name[0].endswith(OPTIONS_NAME) and not is_marker(name[0]):
             counts[tenant_id, source] = counts.get((tenant_id, source), 0) + 1
     tables: dict[TenantSource, int] = {}
     problems: list[str] = []

@@ -3,7 +3,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
@@ -41,7 +41,8 @@ class TextSteps:
     Attributes:
         place: Whose tables.
         versions: What the outputs depend on besides the raw table.
-        options: How its tables are read.
+        options: How its tables are read, where they say nothing of their own.
+        dead_letter_share: Share of a table's rows that may be unreadable, where its options say nothing.
         tokenizer: For the second step.
         tagger: For the third one.
     """
@@ -49,15 +50,19 @@ class TextSteps:
     place: TenantSource
     versions: StepVersions
     options: TableOptions
+    dead_letter_share: float
     tokenizer: Tokenizer
     tagger: Tagger
 
     def convert(
-        self, raw: BinaryIO, table: RawTable, out: Path, letters_out: Path
+        self, raw: BinaryIO, table: RawTable, options: bytes | None, out: Path, letters_out: Path
     ) -> ConvertResult:
-        """See `convert_table`."""
+        """See `convert_table`; `options` are the table's own."""
         place = TablePlace(self.place.tenant_id, self.place.source, table.table_id)
-        return convert_table(raw, table.key, self.options, place, out, letters_out)
+        chosen = self.options if options is None else read_options(options).extend(self.options)
+        if chosen.dead_letter_share is None:
+            chosen = replace(chosen, dead_letter_share=self.dead_letter_share)
+        return convert_table(raw, table.key, chosen, place, out, letters_out)
 
     def prepare(self, converted: Path, out: Path) -> PrepResult:
         """See `prepare_table`."""
@@ -121,6 +126,7 @@ def load_steps(manifest: Manifest, inputs: StepInputs) -> TextSteps:
         place=manifest.place,
         versions=name_versions(manifest, options),
         options=TableOptions() if options is None else read_options(options),
+        dead_letter_share=manifest.work.dead_letter_share,
         tokenizer=load_tokenizer(manifest.work.tokenizer),
         tagger=load_tagger(inputs.dictionary),
     )

@@ -14,7 +14,7 @@ from sandbox.tags.sources import Sketch, Table
 _BROKEN_ROWS = 200
 _POOL_ROWS = 2000
 _FOREIGN = ("key", "value", "flag", "kind", "note", "more", "rest", "last")
-_UTF16_MARK = b"\xff\xfe"
+_UTF32_MARK = b"\xff\xfe\x00\x00"
 
 Damage = Callable[[bytes], bytes]
 
@@ -90,7 +90,7 @@ def _rename(layout: Layout) -> Layout:
 
 
 def _recode(data: bytes) -> bytes:
-    return _UTF16_MARK + data.decode("utf-8", "replace").encode("utf-16-le")
+    return _UTF32_MARK + data.decode("utf-8", "replace").encode("utf-32-le")
 
 
 def _scramble(data: bytes) -> bytes:
@@ -110,7 +110,7 @@ def _leave(data: bytes) -> bytes:
 
 
 _DAMAGES: dict[BrokenKind, tuple[tuple[str, str, Damage], ...]] = {
-    BrokenKind.UNKNOWN_ENCODING: (("utf16", "csv", _recode), ("random_bytes", "jsonl", _scramble)),
+    BrokenKind.UNKNOWN_ENCODING: (("utf32", "csv", _recode), ("random_bytes", "jsonl", _scramble)),
     BrokenKind.TRUNCATED: (("cut_gz", "csv.gz", _cut), ("cut_parquet", PARQUET, _cut)),
     BrokenKind.BAD_COLUMNS: (
         *(("columns", "csv", _leave), ("columns_jsonl", "jsonl", _leave)),

@@ -71,7 +71,7 @@ class Planter:
                 self._plant_personal(row)
             if kind:
                 self._spoil(row, kind)
-            elif self._good_id is None or draw() < 0.2:
+            if row.bad is None and (self._good_id is None or draw() < 0.2):
                 self._good_id = row.row_id
             self._rows[kind] += 1
             yield row
@@ -108,7 +108,8 @@ class Planter:
 
     def _spoil(self, row: Row, kind: BadKind) -> None:
         random = self._random
-        row.bad = kind
+        row.bad = None if kind is BadKind.BAD_DATE else kind
+        row.month = "" if kind is BadKind.BAD_DATE else row.month
         if kind is BadKind.MISSING_ID:
             row.row_id = None
         elif kind is BadKind.REPEATED_ID:

@@ -12,11 +12,11 @@ BAD_BYTE = "\x7f"
 
 
 class BadKind(StrEnum):
-    """Why a row cannot be read; the words are those of `truth.json`."""
+    """What is wrong with a row; the words are those of `truth.json`."""
 
     MISSING_ID = "missing_id"
     REPEATED_ID = "repeated_id"
-    BAD_DATE = "bad_date"
+    BAD_DATE = "bad_date"  # which costs the date alone: the row is good, and has no month
     FIELD_COUNT = "field_count"
     BAD_BYTES = "bad_bytes"
     BAD_JSON = "bad_json"

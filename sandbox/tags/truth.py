@@ -1,8 +1,8 @@
 """What was written, by tenant-source and table, known by whoever made the rows and not by reading them again.
 
-`rows` = `good` + all `bad`. A row is bad when it has no id or that of a good row before it, a date that cannot be read
-(none at all is fine), another number of values than the header, bytes that are in no encoding, or is no JSON object;
-each is named by its kind and by the line that it begins on, the first line of the file being 1 (in Parquet: by the
+`rows` = `good` + all `bad`. A row is bad when it has no id or that of a good row before it, another number of values
+than the header, bytes that are in no encoding, or is no JSON object; a date that cannot be read is as good as none.
+Each is named by its kind and by the line that it begins on, the first line of the file being 1 (in Parquet: by the
 number of the row). `months` counts good rows, and mentions in them, by month in Seoul; "" is for rows without a date.
 `mentions` are those that must be found in good rows, by tag; `decoys` are terms within other words, in comments,
 scripts and attributes, which must not. Real text has mentions that nobody counted: `mentions_known` is false.

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +32,10 @@ class Counts:
     rows_tagged: int = 0
     mentions: int = 0
     personal: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict[str, int])
+    unread_dates: int = 0
+    unsure_syllables: int = 0
+    dead_letter_share: float = 0.9
 
 
 @dataclass
@@ -39,7 +43,10 @@ class FakeSteps:
     versions: StepVersions = VERSIONS
     done: list[str] = field(default_factory=list[str])
 
-    def convert(self, raw: BinaryIO, table: RawTable, out: Path, letters_out: Path) -> Counts:
+    def convert(
+        self, raw: BinaryIO, table: RawTable, options: bytes | None, out: Path, letters_out: Path
+    ) -> Counts:
+        del options
         self.done.append(f"convert {table.table_id}")
         lines = raw.read().decode().splitlines()
         for line in lines:
@@ -48,7 +55,7 @@ class FakeSteps:
         letters = [line for line in lines if line.startswith("bad")]
         out.write_text("\n".join(rows))
         letters_out.write_text("\n".join(letters))
-        return Counts(len(rows), len(letters))
+        return Counts(len(rows), len(letters), kinds={"bad": len(letters)})
 
     def prepare(self, converted: Path, out: Path) -> Counts:
         self.done.append("prep")

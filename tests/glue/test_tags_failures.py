@@ -11,6 +11,7 @@ from platform_assets.definitions import build_definitions
 from platform_assets.services import Services
 from platform_assets.tags.glue import CONVERTED, SHARD_KEYS, name_cell
 from platform_assets.tags.keys import TableOutput
+from platform_assets.tags.receipts import read_receipt
 from platform_assets.tags.shard_result import read_result
 from platform_assets.tags.shards import read_plan
 from tests.glue.test_tags import PlayedRunner, TagsRig
@@ -135,7 +136,9 @@ def test_a_poisoned_row_is_a_dead_letter_and_its_shard_is_whole(rig: TagsRig):
     assert event.asset_materialization is not None
     shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
     assert (shown["dead_letters"], shown["dagster/partition_row_count"]) == (1, 2)
-    key = PLACE.output_key("poisoned", TableOutput.DEAD_LETTERS)
+    receipt = read_receipt(rig.services.objects, PLACE, "poisoned")
+    assert receipt is not None
+    key = receipt.files[TableOutput.DEAD_LETTERS]
     (letter,) = read_texts(key, rig.services.objects.get(key))
     assert f"one too many: {'*' * len(PHONE)}" in letter
     assert list_leaks(rig, run) == []

@@ -126,6 +126,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         tags_shards="50",
         tags_table_timeout_seconds="60",
         tags_tokenizer="kiwi",
+        tags_dead_letter_share="0.1",
         tags_sources_seconds="5",
         tags_service_url="http://127.0.0.1:2345",
         tags_service_token=SECRET,

@@ -62,7 +62,7 @@ def fill(objects: ObjectStore) -> Job:
     for number in range(TABLES):
         rows = "".join(f"{n},영화가 좋다 {n} 010-1234-5678\n" for n in range(10 * (number + 1)))
         objects.put(f"{PLACE.raw_prefix}board_{number}.csv", f"id,body\n{rows}".encode())
-    tables = list_tables(objects, PLACE)
+    tables = list_tables(objects, PLACE).tables
     plan = open_plan(
         objects, PLACE, {each.table_id: each.size_bytes for each in tables}, count=SHARDS
     )

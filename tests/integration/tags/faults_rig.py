@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 from platform_assets.services import Services
 from platform_assets.settings import Settings, child_environment
 from platform_assets.tags.keys import TableOutput, TenantSource, name_shard
+from platform_assets.tags.receipts import read_receipt
 from platform_assets.tags.shard_result import ShardResult, TableState
-from platform_assets.tags.shard_run import JobProgress, ShardOutcome
+from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
 from resources.runners.local import LocalPolicy, LocalRunner
 from sandbox.tags.command import main as write_sandbox
 from sandbox.tags.truth import SourceTruth, read_truth
@@ -106,9 +107,9 @@ class DirtySource:
 
     def read(self, table_id: str, output: TableOutput) -> list[dict[str, Any]]:
         """The rows of an output."""
-        return pq.read_table(
-            io.BytesIO(self.objects.get(PLACE.output_key(table_id, output)))
-        ).to_pylist()
+        receipt = read_receipt(self.objects, PLACE, table_id)
+        assert receipt is not None
+        return pq.read_table(io.BytesIO(self.objects.get(receipt.files[output]))).to_pylist()
 
     def list_lies(self) -> list[str]:
         """Tables that do not hold what the truth tells of them: each row once, each mention, each bad row."""
@@ -159,7 +160,7 @@ async def run_source(services: Services, job_id: str) -> dict[str, ShardOutcome]
     """As the asset does it: the dictionary, then all shards as one job."""
     ends: dict[str, ShardOutcome] = {}
 
-    def tell(told: ShardOutcome | JobProgress) -> None:
+    def tell(told: ShardOutcome | JobProgress | IgnoredObjects) -> None:
         if isinstance(told, ShardOutcome):
             ends[told.shard] = told
 

@@ -70,7 +70,7 @@ class JobRig:
         attempts: int = 1,
     ) -> Manifest:
         """A new job; its manifest is stored."""
-        tables = list_tables(self.objects, PLACE)
+        tables = list_tables(self.objects, PLACE).tables
         sizes = {table.table_id: table.size_bytes for table in tables}
         plan = open_plan(self.objects, PLACE, sizes, count=shards)
         work = WorkSettings("v1", table_timeout_seconds=timeout, attempts=attempts)

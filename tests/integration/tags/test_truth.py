@@ -13,7 +13,8 @@ import pytest
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tags.keys import TableOutput, TenantSource, name_shard
-from platform_assets.tags.shard_run import JobProgress, ShardOutcome
+from platform_assets.tags.receipts import read_receipt
+from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
 from sandbox.__main__ import main as sandbox
 from sandbox.tags.truth import SourceTruth, read_truth
 
@@ -38,7 +39,7 @@ class Processed:
     def run(self, job_id: str) -> None:
         self.ends.clear()
 
-        def tell(told: ShardOutcome | JobProgress) -> None:
+        def tell(told: ShardOutcome | JobProgress | IgnoredObjects) -> None:
             if isinstance(told, ShardOutcome):
                 self.ends[told.shard] = told
 
@@ -46,8 +47,9 @@ class Processed:
         asyncio.run(self.services.run_shards(job_id, PLACE, SHARDS, version, tell))
 
     def read(self, table_id: str, output: TableOutput) -> list[dict[str, Any]]:
-        path = self.objects / PLACE.output_key(table_id, output)
-        return pq.read_table(path).to_pylist()
+        receipt = read_receipt(self.services.objects, PLACE, table_id)
+        assert receipt is not None
+        return pq.read_table(self.objects / receipt.files[output]).to_pylist()
 
     def files(self) -> dict[str, bytes]:
         """All outputs, and no receipts: those name the run's raw objects."""

@@ -86,37 +86,39 @@ def test_today_of_ranks_is_fetched_and_another_day_is_read_again():
     ]
 
 
-def test_shards_of_a_tenant_source_are_one_run_over_their_range():
-    cells = [shard(7, "acme:review"), shard(3, "beta:board"), shard(3, "acme:review")]
-    acme, beta = list_ranges(cells)
-    assert acme == (
-        "tags/acme:review",
+def test_neighbouring_shards_of_a_tenant_source_are_one_run_and_shards_between_are_left_alone():
+    numbers = (9, 7, 3, 8)
+    cells = [*(shard(number, "acme:review") for number in numbers), shard(3, "beta:board")]
+    alone, row, beta = list_ranges(cells)
+    assert row == (
+        "tags/07-09|acme:review",
         "tags",
         {
-            "dagster/asset_partition_range_start": "03|acme:review",
-            "dagster/asset_partition_range_end": "07|acme:review",
+            "dagster/asset_partition_range_start": "07|acme:review",
+            "dagster/asset_partition_range_end": "09|acme:review",
         },
         (),
     )
+    assert set(alone[2].values()) == {"03|acme:review"}
     assert set(beta[2].values()) == {"03|beta:board"}
 
 
 def test_each_run_is_launched_with_its_place_and_who_asked():
     launches = Launches()
     lines = start(launches, "tags", shard(7, "acme:review"))
-    assert lines == ["tags/acme:review: run r1 of tags"]
+    assert lines == ["tags/07-07|acme:review: run r1 of tags"]
     ((job, tags, assets),) = launches.launched
     assert (job, assets) == ("tags", [])
-    assert tags[PLACE_TAG] == "tags/acme:review"
+    assert tags[PLACE_TAG] == "tags/07-07|acme:review"
     assert tags["sluice/actor"] == "olga"
 
 
 def test_a_place_that_a_run_is_at_gets_no_second_one():
-    launches = Launches(going_on={"tags/acme:review"})
+    launches = Launches(going_on={"tags/07-07|acme:review"})
     lines = start(launches, "tags", shard(7, "acme:review"), shard(1, "beta:board"))
     assert lines == [
-        "tags/acme:review: run old is at it already",
-        "tags/beta:board: run r1 of tags",
+        "tags/07-07|acme:review: run old is at it already",
+        "tags/01-01|beta:board: run r1 of tags",
     ]
 
 
@@ -134,7 +136,7 @@ def test_no_more_runs_are_started_at_once_than_a_queue_can_bear():
     *_, last = start(launches, "tags", *cells)
     assert len(launches.launched) == MOST_RUNS
     assert "not started" in last
-    assert last.endswith("tags/t20:board, tags/t21:board")
+    assert last.endswith("tags/01-01|t20:board, tags/01-01|t21:board")
 
 
 def test_what_a_sensor_starts_has_no_starter():

@@ -25,6 +25,10 @@ class WatchedStore(MemoryObjectStore):
         self._note(key)
         return super().put(key, data)
 
+    def put_if(self, key: str, data: bytes, etag: str | None) -> ObjectInfo:
+        self._note(key)
+        return super().put_if(key, data, etag)
+
     def put_file(self, key: str, path: Path, **kwargs: object) -> ObjectInfo:
         self._note(key)
         return super().put_file(key, path)
@@ -44,7 +48,8 @@ class TableRig:
         return self.find(table_id)
 
     def find(self, table_id: str) -> RawTable:
-        return next(t for t in list_tables(self.objects, PLACE) if t.table_id == table_id)
+        tables = list_tables(self.objects, PLACE).tables
+        return next(table for table in tables if table.table_id == table_id)
 
     @property
     def work(self) -> TableWork:
@@ -62,7 +67,9 @@ class TableRig:
         self.steps.versions = replace(self.steps.versions, **versions)
 
     def read(self, table_id: str, output: TableOutput) -> str:
-        return self.objects.get(PLACE.output_key(table_id, output)).decode()
+        receipt = self.read_receipt(table_id)
+        assert receipt is not None
+        return self.objects.get(receipt.files[output]).decode()
 
     def read_receipt(self, table_id: str) -> Receipt | None:
         return read_receipt(self.objects, PLACE, table_id)

@@ -59,7 +59,7 @@ def test_other_columns_are_refused_with_those_found_and_what_can_be_set(
         check_columns(names, options, KEY)
     assert caught.value.kind == "bad_columns"
     assert all(repr(name) in caught.value.message for name in names)
-    assert "raw/acme/board/_columns.json" in caught.value.message
+    assert "raw/acme/board/notice._columns.json" in caught.value.message
     assert '{"columns": {"row_id": "number", "body": "review"}}' in caught.value.message
 
 
@@ -100,7 +100,9 @@ def test_options_are_read():
         (b'{"columns": {"body": 1}}', "no name of a column for body"),
         (b'{"delimiter": ";;"}', "`delimiter`"),
         (b'{"delimiter": "\\""}', "`delimiter`"),
-        (b'{"encoding": "utf-16"}', "`encoding` is none of 'cp949', 'euc-kr', 'utf-8'"),
+        (b'{"encoding": "latin-1"}', "`encoding` is none of 'cp949', 'euc-kr', 'utf-16'"),
+        (b'{"quoting": "on"}', "`quoting` is none of 'off'"),
+        (b'{"dead_letter_share": 2}', "`dead_letter_share` is no number from 0 to 1"),
         (b'{"encoding": []}', "`encoding` is none of"),
         (b'{"row_id": "uuid"}', "`row_id` is none of 'line'"),
     ],

@@ -30,6 +30,9 @@ def test_keys_are_where_others_look_for_them():
     )
     assert PLACE.receipt_key("t1") == "tags/acme/review/t1/receipt.json"
     assert PLACE.summary_key("07") == "tags/acme/review/summary/07.parquet"
+    assert PLACE.output_key("t1", TableOutput.TAGGED, "0123456789abcdef" * 4) == (
+        "tags/acme/review/t1/tagged-0123456789abcdef.parquet"
+    )
     assert dictionary_key("v1") == "tags/dictionaries/v1.jsonl"
     assert manifest_key("j1") == "jobs/j1/manifest.json"
     assert result_key("j1", "07") == "jobs/j1/results/07.json"
@@ -48,14 +51,30 @@ def test_another_text_is_no_partition_key(key: str):
     assert raised.value.kind == "bad_tenant_source"
 
 
-@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True))
+@given(st.from_regex(r"[A-Za-z0-9가-힣][A-Za-z0-9가-힣_-]{0,49}", fullmatch=True))
 def test_whatever_is_a_table_id_makes_valid_keys(table_id: str):
     if table_id != "plan.json":
         assert is_valid_key(PLACE.receipt_key(check_table_id(table_id)))
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".x", "_x", "a b", "a/b", "게시판", "x" * 101, "a\n", "plan.json"]
+    "text",
+    [
+        "",
+        ".x",
+        "_x",
+        "a  b",
+        " a",
+        "a ",
+        "a/b",
+        "a|b",
+        "가" * 70,
+        "x" * 101,
+        "a\n",
+        "a\tb",
+        "plan.json",
+        "\u1100\u1161",
+    ],
 )
 def test_another_text_is_no_table_id(text: str):
     with pytest.raises(PermanentError) as raised:

@@ -21,7 +21,12 @@ def table(name: str = "t1", **numbers: Any) -> TableResult:
 def test_rows_and_dead_letters_of_all_tables_are_told():
     finding = check_rows([table(rows=5, rows_read=5, dead_letters=2), table(rows=1, rows_read=1)])
     assert finding.passed
-    assert finding.numbers == {"rows": 6, "dead_letters": 2, "tables_with_losses": 0}
+    assert finding.numbers == {
+        "rows": 6,
+        "dead_letters": 2,
+        "tables_with_losses": 0,
+        "tables_unreadable": 0,
+    }
 
 
 def test_a_table_that_lost_rows_is_named_even_if_another_gained_as_many():

@@ -29,9 +29,10 @@ TABLE = RawTable("a", "raw/acme/board/a.csv", 10, "e1")
 VERSIONS = StepVersions("1", "o", "2", "plain", "3", "v1")
 FULL = replace(
     Receipt.of(TABLE),
-    convert=ConvertReceipt("1", "o", 5, 2, "d1", "d2"),
+    convert=ConvertReceipt("1", "o", 5, 2, "d1", "d2", 4, 6),
     prep=PrepReceipt("2", "plain", 5, "d3"),
     tag=TagReceipt("3", "v1", 5, 3, 7, 1, "d4", "d5"),
+    files={output: f"tags/acme/board/a/{output}-1.parquet" for output in TableOutput},
 )
 
 
@@ -46,10 +47,11 @@ def test_the_same_receipt_has_the_same_bytes():
 
 def test_counts_are_those_of_the_steps_that_are_done():
     found = {"rows_read": 5, "rows_tagged": 3, "mentions": 7, "personal": 1}
+    converted = {"rows": 5, "dead_letters": 2, "unread_dates": 4, "unsure_syllables": 6}
     nothing = dict.fromkeys(found, 0)
-    assert FULL.counts == {"rows": 5, "dead_letters": 2, **found}
-    assert FULL.cut(Step.TAG).counts == {"rows": 5, "dead_letters": 2, **nothing}
-    assert Receipt.of(TABLE).counts == {"rows": 0, "dead_letters": 0, **nothing}
+    assert FULL.counts == {**converted, **found}
+    assert FULL.cut(Step.TAG).counts == {**converted, **nothing}
+    assert Receipt.of(TABLE).counts == dict.fromkeys(converted, 0) | nothing
 
 
 @given(st.sampled_from(Step), st.booleans())

@@ -36,7 +36,7 @@ class ShardRig(TableRig):
         self.stop = asyncio.Event()
 
     def make_manifest(self, only: list[str] | None = None) -> Manifest:
-        tables = list_tables(self.objects, PLACE)
+        tables = list_tables(self.objects, PLACE).tables
         plan = plan_shards({table.table_id: table.size_bytes for table in tables}, 1)
         return select_shards("j1", PLACE, plan, tables, WORK, only=only)
 

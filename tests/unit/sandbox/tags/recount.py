@@ -59,8 +59,7 @@ def recount(folder: Path, table: TableTruth) -> Recount:
         try:
             month = read_month(pick(row, DATES))
         except ValueError:
-            found.bad["bad_date"].append(line)
-            continue
+            month = ""
         if row_id in {None, ""} or str(row_id) in seen:
             found.bad["repeated_id" if row_id else "missing_id"].append(line)
             continue

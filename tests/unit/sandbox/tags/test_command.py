@@ -103,7 +103,7 @@ def test_broken_tables_are_broken_each_in_its_own_way(tmp_path: Path):
         *("unknown_encoding", "truncated", "bad_columns", "empty_file")
     }
     assert {(t.rows, t.good, t.mentions.total()) for t in broken.values()} == {(0, 0, 0)}
-    assert data["broken_utf16"].decode("utf-16").startswith("id,created_at,author")
+    assert data["broken_utf32"].decode("utf-32").startswith("id,created_at,author")
     for encoding in ("utf-8", "cp949"):
         with pytest.raises(UnicodeDecodeError):
             data["broken_random_bytes"].decode(encoding)

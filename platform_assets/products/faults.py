@@ -33,6 +33,15 @@ def no_price(page: str, detail: str) -> PermanentError:
     )
 
 
+def adults_only(page: str) -> PermanentError:
+    """The product is shown to verified adults only: it is there, and cannot be read."""
+    return PermanentError(
+        f"{page}: the shop shows it to verified adults only: nothing can be read of it; take it off the known products "
+        "if it should not be tried every day",
+        kind="adults_only",
+    )
+
+
 def bad_product_id(platform: str, product_id: str, pattern: str) -> PermanentError:
     """An id that this shop cannot have given."""
     return PermanentError(

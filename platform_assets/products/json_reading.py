@@ -4,7 +4,7 @@ A `Node` is a value with the path that led to it, so that each error says where 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -69,7 +69,7 @@ class Node:
         """The value under a path, which must be there; it may be null."""
         node = self
         for step in parse_path(path):
-            found = node._step(step)
+            found = node.step(step)
             if found is None:
                 raise changed_structure(self.page, f"{node._join(step)} is missing")
             node = found
@@ -79,7 +79,7 @@ class Node:
         """The value under a path; None when a part of the path is absent or null."""
         node = self
         for step in parse_path(path):
-            found = node._step(step)
+            found = node.step(step)
             if found is None or found.value is None:
                 return None
             node = found
@@ -157,7 +157,8 @@ class Node:
         where = self.path or "the reply"
         return changed_structure(self.page, f"{where} is {self._shown()}, expected {expected}")
 
-    def _step(self, step: str | int) -> "Node | None":
+    def step(self, step: str | int) -> "Node | None":
+        """The value of a key, or at a place of a list; None when there is none."""
         if isinstance(step, int):
             items = self.items()
             return items[step] if step < len(items) else None
@@ -184,6 +185,58 @@ class Node:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+class OptionalFields:
+    """Reads what a product can do without: a field in an odd form is None, and noted. Price and status are not read so.
+
+    Args:
+        node: Where the fields are.
+
+    Attributes:
+        odd: Names of the fields that were not understood.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.odd: list[str] = []
+
+    def read(
+        self, name: str, path: str, reader: "Callable[[Node], Value | None]"
+    ) -> "Value | None":
+        """As `Node.read`; None and noted where that is an error."""
+        return self.attempt(name, lambda: self._node.read(path, reader))
+
+    def need(
+        self, name: str, path: str, reader: "Callable[[Node], Value | None]"
+    ) -> "Value | None":
+        """As `read`, of a field that every page has: its absence is noted, too."""
+        return self.attempt(name, lambda: reader(self._node.at(path)))
+
+    def attempt(self, name: str, read: "Callable[[], Value | None]") -> "Value | None":
+        """What a function reads; None and noted when it cannot."""
+        try:
+            return read()
+        except PermanentError:
+            self.odd.append(name)
+            return None
+
+
+def gather(
+    nodes: Iterable[Node], read: "Callable[[Node], Value | None]"
+) -> "tuple[list[Value], list[PermanentError]]":
+    """What a function makes of each of the nodes, None left out, and the errors of those that it cannot read."""
+    found: list[Value] = []
+    errors: list[PermanentError] = []
+    for node in nodes:
+        try:
+            value = read(node)
+        except PermanentError as error:
+            errors.append(error)
+        else:
+            if value is not None:
+                found.append(value)
+    return found, errors
 
 
 def read_json(body: bytes, page: str) -> Node:

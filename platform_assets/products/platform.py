@@ -7,21 +7,23 @@ and the rules that a product must keep. What an HTTP status means is the caller'
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from platform_assets.core.errors import PermanentError
 from platform_assets.products.blocking import find_challenge
 from platform_assets.products.charsets import to_utf8
 from platform_assets.products.faults import bad_product_id, changed_structure, no_price
-from platform_assets.products.json_reading import Node
+from platform_assets.products.json_reading import Node, OptionalFields, gather
 from platform_assets.products.product import (
     ListedProduct,
     ListPage,
     ProductSnapshot,
     SaleStatus,
+    note_odd,
 )
 
 MAIN_HOST = "main"
@@ -66,22 +68,24 @@ class Goods:
     """What a product's page says, before the rules of `ShopPlatform.snapshot`.
 
     Attributes:
-        name: See `ProductSnapshot`.
+        name: See `ProductSnapshot`; None when the page has it in an odd form.
         sale_status: See `ProductSnapshot`.
         original_price: None when the page has none.
         discounted_price: None when the page has no discount.
         brand: See `ProductSnapshot`.
         rating: See `ProductSnapshot`.
         review_count: See `ProductSnapshot`.
+        notes: See `ProductSnapshot`.
     """
 
-    name: str
+    name: str | None
     sale_status: SaleStatus
     original_price: int | None
     discounted_price: int | None
     brand: str | None = None
     rating: float | None = None
     review_count: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class ShopPlatform(ABC):
@@ -213,28 +217,47 @@ class ShopPlatform(ABC):
             review_count=goods.review_count,
             url=self.product_url(product_id),
             scanned_at=scanned_at,
+            notes=goods.notes,
         )
 
-    def list_page(self, found: Iterable[tuple[str, str]], next_cursor: str | None) -> ListPage:
-        """A page of a list, each product once.
+    def read_rows(
+        self, page: str, rows: Iterable[Node], read: Callable[[Node], tuple[str, str] | None]
+    ) -> "Rows":
+        """The products of a list's rows, each once; a row that is none is kept as an odd one.
 
         Args:
-            found: Ids and names in the shop's order.
-            next_cursor: What to ask for next.
+            page: Names the list in errors.
+            rows: In the shop's order.
+            read: Id and name of a row; None for one that is left out on purpose.
 
         Raises:
-            PermanentError: kind `changed_structure`: what should be an id is none.
+            PermanentError: kind `changed_structure`: there are rows, and not one of them is a product.
         """
         products: dict[str, ListedProduct] = {}
+        found, odd = gather(rows, read)
         for product_id, name in found:
             if self.id_pattern.fullmatch(product_id) is None:
                 expected = f"expected {self.id_pattern.pattern}"
-                raise changed_structure(
-                    f"{self.name} list", f"{product_id[:80]!r} is in the place of an id, {expected}"
-                )
-            url = self.product_url(product_id)
-            products.setdefault(product_id, ListedProduct(product_id, name, url))
-        return ListPage(tuple(products.values()), next_cursor)
+                wrong = f"{product_id[:80]!r} is in the place of an id, {expected}"
+                odd.append(changed_structure(page, wrong))
+            else:
+                url = self.product_url(product_id)
+                products.setdefault(product_id, ListedProduct(product_id, name, url))
+        if odd and not products:
+            raise odd[0]
+        return Rows(tuple(products.values()), tuple(each.message for each in odd))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the rows of a list are; see `ListPage`."""
+
+    products: tuple[ListedProduct, ...]
+    odd: tuple[str, ...] = ()
+
+    def to_page(self, next_cursor: str | None, odd: Iterable[PermanentError] = ()) -> ListPage:
+        """The page of the list, with what else of it is odd."""
+        return ListPage(self.products, next_cursor, (*self.odd, *(each.message for each in odd)))
 
 
 def not_found_snapshot(
@@ -255,6 +278,11 @@ def not_found_snapshot(
         url=platform.product_url(product_id),
         scanned_at=scanned_at,
     )
+
+
+def tell_odd(fields: OptionalFields) -> tuple[str, ...]:
+    """The notes about fields that were not understood."""
+    return tuple(note_odd(name) for name in fields.odd)
 
 
 def read_page_number(cursor: str | None, first: int = 1) -> int:

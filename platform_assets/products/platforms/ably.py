@@ -18,12 +18,13 @@ Components of another type are banners and recommendations. Assumed: next_token 
 page passes `next_token` of its address on.
 """
 
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from platform_assets.products.json_reading import Node, read_json
+from platform_assets.products.envelopes import HTTP_CODES, WORDS, is_gone
+from platform_assets.products.json_reading import Node, OptionalFields, gather, read_json
 from platform_assets.products.platform import (
     MAIN_HOST,
     Goods,
@@ -31,6 +32,7 @@ from platform_assets.products.platform import (
     ShopPlatform,
     WorkerKind,
     not_found_snapshot,
+    tell_odd,
 )
 from platform_assets.products.prices import find_price
 from platform_assets.products.product import ListPage, ProductSnapshot, SaleStatus
@@ -38,6 +40,13 @@ from platform_assets.products.product import ListPage, ProductSnapshot, SaleStat
 GOODS_LIST = "THREE_COL_GOODS_LIST"
 LIST_API = "/api/v2/screens/SUB_CATEGORY_DEPARTMENT/"
 SEARCH_API = "/api/v2/screens/SEARCH_RESULT/"
+ERRORS = ("error_code", "code", "error", "errors", "message")
+"""Assumed: where an error stands when there are no goods."""
+
+MEANINGS = {**WORDS, **HTTP_CODES}
+SOLD_OUT_FLAGS = ("is_sold_out", "is_soldout", "sold_out")
+"""Assumed: a public description of the shop's data has no sale_type; each name was seen for such a flag elsewhere."""
+
 SALE_STATUS = {
     "ON_SALE": SaleStatus.ON_SALE,
     "SOLD_OUT": SaleStatus.SOLD_OUT,
@@ -81,21 +90,25 @@ class Ably(ShopPlatform):
         return PageRequest(path, capture=f"/api/v3{path}/basic/")
 
     def read_product(self, product_id: str, body: bytes, scanned_at: datetime) -> ProductSnapshot:
-        """The product; gone when it is null."""
-        product = read_json(body, self.page_of(product_id)).at("goods")
+        """The product; gone when it is null, and no error stands beside it."""
+        reply = read_json(body, self.page_of(product_id))
+        product = reply.at("goods")
         if product.value is None:
+            _check_errors(reply)
             return not_found_snapshot(self, product_id, scanned_at)
         self.check_answer(product_id, product.at("sno"))
         prices = product.at("price_info")
+        fields = OptionalFields(product)
         goods = Goods(
-            name=product.at("name").text(),
-            sale_status=product.at("sale_type").choose(SALE_STATUS),
+            name=fields.need("name", "name", Node.text),
+            sale_status=_read_status(product),
             original_price=find_price(prices.at("consumer")),
             discounted_price=find_price(prices.at("thumbnail_price")),
-            brand=product.read("market.name", Node.label),
-            rating=product.read("review.rating", Node.rating),
-            review_count=product.read("review.count", Node.count),
+            brand=fields.read("brand", "market.name", Node.label),
+            rating=fields.read("rating", "review.rating", Node.rating),
+            review_count=fields.read("review_count", "review.count", Node.count),
         )
+        goods = replace(goods, notes=tell_odd(fields))
         return self.snapshot(product_id, goods, scanned_at)
 
     def product_url(self, product_id: str) -> str:
@@ -104,13 +117,16 @@ class Ably(ShopPlatform):
 
     def _read_screen(self, body: bytes, page: str, cursor: str | None) -> ListPage:
         reply = read_json(body, page)
-        found = list(_find_goods(reply.at("components")))
+        lists, odd = gather(reply.at("components").items(), _find_goods)
+        rows = self.read_rows(page, [item for goods in lists for item in goods], _read_row)
+        if odd and not rows.products:
+            raise odd[0]
         following = reply.find("next_token")
-        if following is None or not found:
-            return self.list_page(found, None)
+        if following is None or not rows.products:
+            return rows.to_page(None, odd)
         if (next_cursor := following.text()) == cursor:
             raise following.changed("another token than the page was asked with")
-        return self.list_page(found, next_cursor)
+        return rows.to_page(next_cursor, odd)
 
 
 def _ask_screen(path: str, words: dict[str, str], cursor: str | None, api: str) -> PageRequest:
@@ -118,10 +134,32 @@ def _ask_screen(path: str, words: dict[str, str], cursor: str | None, api: str) 
     return PageRequest(f"{path}?{urlencode({**words, **token})}", capture=api)
 
 
-def _find_goods(components: Node) -> Iterator[tuple[str, str]]:
-    for component in components.items():
-        kind = component.find("type.item_list")
-        if kind is not None and kind.text() == GOODS_LIST:
-            for entry in component.at("entity.item_list").items():
-                item = entry.at("item")
-                yield item.at("sno").word(), item.at("name").text()
+def _find_goods(component: Node) -> list[Node] | None:
+    """The goods of a component; None of one of another type."""
+    kind = component.find("type.item_list")
+    if kind is None or kind.text() != GOODS_LIST:
+        return None
+    return component.at("entity.item_list").items()
+
+
+def _read_row(entry: Node) -> tuple[str, str]:
+    item = entry.at("item")
+    return item.at("sno").word(), item.at("name").text()
+
+
+def _read_status(product: Node) -> SaleStatus:
+    """What sale_type says; where there is none, as in the shop's own data, a flag says that it is sold out."""
+    kind = product.find("sale_type")
+    if kind is not None:
+        return kind.choose(SALE_STATUS)
+    for name in SOLD_OUT_FLAGS:
+        if (flag := product.find(name)) is not None:
+            return SaleStatus.SOLD_OUT if flag.flag() else SaleStatus.ON_SALE
+    raise product.at("sale_type").changed("a sale type")
+
+
+def _check_errors(reply: Node) -> None:
+    for name in ERRORS:
+        if (said := reply.find(name)) is not None:
+            shown = said.value if isinstance(said.value, str | int) else name
+            is_gone(reply.page, str(shown), MEANINGS)

@@ -1,6 +1,7 @@
 """The `default` platform: any shop that a file declares, over plain HTTP. What files may say is in `declaration.py`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar
@@ -8,7 +9,8 @@ from urllib.parse import quote
 
 from platform_assets.products.declaration import Declaration, ListRules, parse_declaration
 from platform_assets.products.faults import bad_platform
-from platform_assets.products.json_reading import Node, read_json
+from platform_assets.products.json_reading import Node, OptionalFields, read_json
+from platform_assets.products.ld_product import LdNode, Wanted, check_currency, short_name
 from platform_assets.products.next_data import read_ld_product, read_next_data
 from platform_assets.products.platform import (
     MAIN_HOST,
@@ -18,16 +20,17 @@ from platform_assets.products.platform import (
     WorkerKind,
     not_found_snapshot,
     read_page_number,
+    tell_odd,
 )
 from platform_assets.products.prices import read_price
-from platform_assets.products.product import ListPage, ProductSnapshot
+from platform_assets.products.product import LOWEST_PRICE, ListPage, ProductSnapshot, SaleStatus
 
 Value = TypeVar("Value")
 SOURCES: dict[str, Callable[[bytes, str], Node]] = {
     "json": read_json,
     "next_data": read_next_data,
-    "ld_json": read_ld_product,
 }
+LD_JSON = "ld_json"
 
 
 def declare_platform(content: bytes, file: str) -> "ConfiguredPlatform":
@@ -92,21 +95,46 @@ class ConfiguredPlatform(ShopPlatform):
     def read_product(self, product_id: str, body: bytes, scanned_at: datetime) -> ProductSnapshot:
         """The product; gone when what the file names as `gone` is null."""
         rules = self._declared.product
-        page = SOURCES[rules.source](body, self.page_of(product_id))
+        page = self._open(product_id, body)
         if rules.gone is not None and page.at(rules.gone).value is None:
             return not_found_snapshot(self, product_id, scanned_at)
         if "product_id" in rules.fields:
             self.check_answer(product_id, page.at(rules.fields["product_id"]))
+        fields = OptionalFields(page)
         goods = Goods(
-            name=page.at(rules.fields["name"]).text(),
-            sale_status=page.at(rules.fields["sale_status"]).choose(rules.sale_status),
+            name=fields.need("name", rules.fields["name"], Node.text),
+            sale_status=self._read_status(page),
             original_price=self._find(page, "original_price", self._read_price),
             discounted_price=self._find(page, "discounted_price", self._read_price),
-            brand=self._find(page, "brand", Node.label),
-            rating=self._find(page, "rating", Node.rating),
-            review_count=self._find(page, "review_count", Node.count),
+            brand=fields.attempt("brand", lambda: self._find(page, "brand", Node.label)),
+            rating=fields.attempt("rating", lambda: self._find(page, "rating", Node.rating)),
+            review_count=fields.attempt(
+                "review_count", lambda: self._find(page, "review_count", Node.count)
+            ),
         )
-        return self.snapshot(product_id, goods, scanned_at)
+        lowest = (LOWEST_PRICE,) if isinstance(page, LdNode) and page.lowest else ()
+        return self.snapshot(
+            product_id, replace(goods, notes=(*tell_odd(fields), *lowest)), scanned_at
+        )
+
+    def _open(self, product_id: str, body: bytes) -> Node:
+        """What the product's paths start at."""
+        source, page = self._declared.product.source, self.page_of(product_id)
+        if source != LD_JSON:
+            return SOURCES[source](body, page)
+        wanted = Wanted(product_id, self.product_url(product_id))
+        product = read_ld_product(body, page, wanted)
+        check_currency(product, self.currency)
+        return product
+
+    def _read_status(self, page: Node) -> SaleStatus:
+        rules = self._declared.product
+        said = page.at(rules.fields["sale_status"])
+        if rules.source != LD_JSON or not isinstance(said.value, str):
+            return said.choose(rules.sale_status)
+        known = {short_name(word): status for word, status in rules.sale_status.items()}
+        short = Node(short_name(said.value), said.path, said.page)
+        return short.choose(known)
 
     def product_url(self, product_id: str) -> str:
         """The page for people."""
@@ -125,8 +153,10 @@ class ConfiguredPlatform(ShopPlatform):
         page = SOURCES[rules.source](body, f"{self.name} {what}")
         products = page.at(rules.products).items()
         id_path, name_path = rules.fields["product_id"], rules.fields["name"]
-        found = [(item.at(id_path).word(), item.at(name_path).text()) for item in products]
-        return self.list_page(found, _next_cursor(rules, page, cursor) if found else None)
+        rows = self.read_rows(
+            page.page, products, lambda item: (item.at(id_path).word(), item.at(name_path).text())
+        )
+        return rows.to_page(_next_cursor(rules, page, cursor) if rows.products else None)
 
     def _find(self, page: Node, key: str, read: Callable[[Node], Value | None]) -> Value | None:
         """A field that may be null, and absent only if it is declared so."""
@@ -137,7 +167,7 @@ class ConfiguredPlatform(ShopPlatform):
         return None if node is None or node.value is None else read(node)
 
     def _read_price(self, node: Node) -> int:
-        return read_price(node, self._declared.decimals)
+        return read_price(node, self._declared.decimals, self.currency)
 
 
 def _fill(template: str, **words: str) -> str:

@@ -9,12 +9,13 @@ Assumed: goods are wrapped as the ranking is, with its names brand, review_count
 goods.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from platform_assets.products.faults import blocked
-from platform_assets.products.json_reading import Node, read_json
+from platform_assets.products.envelopes import Meaning, is_gone
+from platform_assets.products.json_reading import Node, OptionalFields, read_json
 from platform_assets.products.platform import (
     MAIN_HOST,
     Goods,
@@ -23,6 +24,7 @@ from platform_assets.products.platform import (
     WorkerKind,
     not_found_snapshot,
     read_page_number,
+    tell_odd,
 )
 from platform_assets.products.prices import find_price
 from platform_assets.products.product import ListPage, ProductSnapshot, SaleStatus
@@ -31,7 +33,9 @@ LIST_SIZE = 100
 """The most that the gateway gives."""
 
 SEARCH_SIZE = 20
-NEEDS_LOGIN = 2100
+MEANINGS = {"1000": Meaning.FINE, "2100": Meaning.BLOCKED}
+"""Codes of `meta`: 2100 says that there is no access; any other one is a failure of the shop."""
+
 ANONYMOUS = MappingProxyType(
     {
         "hwahae-user-id": "anonymous",
@@ -92,20 +96,22 @@ class Hwahae(ShopPlatform):
         return PageRequest(f"/v14/commerce/goods/{self.check_id(product_id)}", headers=ANONYMOUS)
 
     def read_product(self, product_id: str, body: bytes, scanned_at: datetime) -> ProductSnapshot:
-        """The goods; gone when the reply's data is null."""
+        """The goods; gone when all is well and there are none."""
         data = self._read_reply(body, self.page_of(product_id)).at("data")
         if data.value is None:
             return not_found_snapshot(self, product_id, scanned_at)
         self.check_answer(product_id, data.at("id"))
+        fields = OptionalFields(data)
         goods = Goods(
-            name=data.at("name").text(),
+            name=fields.need("name", "name", Node.text),
             sale_status=data.at("sale_status").choose(SALE_STATUS),
             original_price=find_price(data.at("consumer_price")),
             discounted_price=find_price(data.at("price")),
-            brand=data.read("brand.name", Node.label),
-            rating=data.read("review_rating", Node.rating),
-            review_count=data.read("review_count", Node.count),
+            brand=fields.read("brand", "brand.name", Node.label),
+            rating=fields.read("rating", "review_rating", Node.rating),
+            review_count=fields.read("review_count", "review_count", Node.count),
         )
+        goods = replace(goods, notes=tell_odd(fields))
         return self.snapshot(product_id, goods, scanned_at)
 
     def product_url(self, product_id: str) -> str:
@@ -114,12 +120,17 @@ class Hwahae(ShopPlatform):
 
     def _read_reply(self, body: bytes, page: str) -> Node:
         reply = read_json(body, page)
-        if reply.at("meta.code").whole() == NEEDS_LOGIN:
-            raise blocked(page, f"code {NEEDS_LOGIN} (no access)")
+        is_gone(page, str(reply.at("meta.code").whole()), MEANINGS)
         return reply
 
     def _read_goods(self, reply: Node, items: list[Node], seen: int, page: int) -> ListPage:
         total = reply.at("meta.pagination.total_count").whole()
-        sold = [goods for item in items if (goods := item.at("goods")).value is not None]
-        found = [(goods.at("id").word(), goods.at("name").text()) for goods in sold]
-        return self.list_page(found, str(page) if items and seen < total else None)
+        rows = self.read_rows(reply.page, items, _read_row)
+        return rows.to_page(str(page) if items and seen < total else None)
+
+
+def _read_row(item: Node) -> tuple[str, str] | None:
+    goods = item.at("goods")
+    if goods.value is None:
+        return None
+    return goods.at("id").word(), goods.at("name").text()

@@ -8,11 +8,13 @@ Assumed: reviewCount; a gone product is null; data.meta.pagination.totalPages; t
 shape, and both pages pass `page` of their address on. A product's page has no rating.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from platform_assets.products.json_reading import Node, read_json
+from platform_assets.products.faults import adults_only
+from platform_assets.products.json_reading import Node, OptionalFields, gather, read_json
 from platform_assets.products.next_data import read_next_data
 from platform_assets.products.platform import (
     MAIN_HOST,
@@ -22,11 +24,15 @@ from platform_assets.products.platform import (
     WorkerKind,
     not_found_snapshot,
     read_page_number,
+    tell_odd,
 )
 from platform_assets.products.prices import find_price
 from platform_assets.products.product import ListPage, ProductSnapshot, SaleStatus
 
 VEGETABLES = "907"
+PAID = ("discountedPrice", "showablePrices.salesPrice", "basePrice")
+"""What is paid, the first that is there: the order of a public client of this shop."""
+
 SEARCH_API = "/normal-search"
 
 
@@ -70,21 +76,25 @@ class Kurly(ShopPlatform):
         return PageRequest(f"/goods/{self.check_id(product_id)}")
 
     def read_product(self, product_id: str, body: bytes, scanned_at: datetime) -> ProductSnapshot:
-        """The product; gone when it is null."""
-        page = read_next_data(body, self.page_of(product_id))
-        product = page.at("props.pageProps.product")
+        """The product; gone when it is null, unless it is shown to adults only."""
+        page = read_next_data(body, self.page_of(product_id)).at("props.pageProps")
+        product = page.at("product")
         if product.value is None:
+            if _is_for_adults(page):
+                raise adults_only(page.page)
             return not_found_snapshot(self, product_id, scanned_at)
         self.check_answer(product_id, product.at("no"))
-        base = product.at("basePrice")
+        product.at("basePrice")  # a page without it has changed
+        fields = OptionalFields(product)
         goods = Goods(
-            name=product.at("name").text(),
+            name=fields.need("name", "name", Node.text),
             sale_status=_read_status(product),
-            original_price=find_price(product.find("retailPrice") or base),
-            discounted_price=find_price(product.find("discountedPrice") or base),
-            brand=product.read("brandInfo.nameGate.name", Node.label),
-            review_count=product.read("reviewCount", Node.count),
+            original_price=_first_price(product, "retailPrice", "basePrice"),
+            discounted_price=_first_price(product, *PAID),
+            brand=fields.read("brand", "brandInfo.nameGate.name", Node.label),
+            review_count=fields.read("review_count", "reviewCount", Node.count),
         )
+        goods = replace(goods, notes=tell_odd(fields))
         return self.snapshot(product_id, goods, scanned_at)
 
     def product_url(self, product_id: str) -> str:
@@ -93,12 +103,32 @@ class Kurly(ShopPlatform):
 
     def _read_sections(self, body: bytes, page: str, cursor: str | None) -> ListPage:
         data = read_json(body, page).at("data")
-        sections = data.at("listSections").items()
-        items = [item for section in sections for item in section.at("data.items").items()]
-        found = [(item.at("no").word(), item.at("name").text()) for item in items]
+        sections, odd = gather(
+            data.at("listSections").items(), lambda section: section.at("data.items").items()
+        )
+        rows = self.read_rows(page, [item for items in sections for item in items], _read_row)
+        if odd and not sections:
+            raise odd[0]
         number = read_page_number(cursor)
-        more = bool(found) and number < data.at("meta.pagination.totalPages").whole()
-        return self.list_page(found, str(number + 1) if more else None)
+        more = bool(rows.products) and number < data.at("meta.pagination.totalPages").whole()
+        return rows.to_page(str(number + 1) if more else None, odd)
+
+
+def _read_row(item: Node) -> tuple[str, str]:
+    return item.at("no").word(), item.at("name").text()
+
+
+def _first_price(product: Node, *paths: str) -> int | None:
+    """The first of these prices that is one: null and 0 say that there is none of this kind."""
+    for path in paths:
+        if (found := product.find(path)) is not None and (price := find_price(found)):
+            return price
+    return None
+
+
+def _is_for_adults(page: Node) -> bool:
+    failed = page.find("adultVerificationFailed")
+    return failed is not None and failed.value is True
 
 
 def _read_status(product: Node) -> SaleStatus:

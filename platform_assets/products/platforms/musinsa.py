@@ -8,11 +8,13 @@ ranking's price and discountRate stand in goodsPrice where normalPrice and saleP
 The coupon price is left out: not every customer pays it.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from platform_assets.products.json_reading import Node, read_json
+from platform_assets.products.envelopes import WORDS, Meaning, is_gone
+from platform_assets.products.json_reading import Node, OptionalFields, read_json
 from platform_assets.products.platform import (
     MAIN_HOST,
     Goods,
@@ -21,6 +23,7 @@ from platform_assets.products.platform import (
     WorkerKind,
     not_found_snapshot,
     read_page_number,
+    tell_odd,
 )
 from platform_assets.products.prices import find_price
 from platform_assets.products.product import ListPage, ProductSnapshot, SaleStatus
@@ -28,6 +31,15 @@ from platform_assets.products.product import ListPage, ProductSnapshot, SaleStat
 LIST_SIZE = 100
 LIST_HOST = "list"
 HEADERS = MappingProxyType({"Referer": "https://www.musinsa.com/"})
+SUCCESS = "SUCCESS"
+MEANINGS = {
+    **WORDS,
+    "GOODS": Meaning.GONE,
+    "GOODS_NOT_FOUND": Meaning.GONE,
+    "NOT_FOUND": Meaning.GONE,
+}
+"""Error codes of `meta`. Measured: TOO_MANY_REQUESTS, INTERNAL_SERVER_ERROR; assumed: those that say "gone"."""
+
 SALE_STATUS = {
     "SALE": SaleStatus.ON_SALE,
     "SOLDOUT": SaleStatus.SOLD_OUT,
@@ -72,21 +84,25 @@ class Musinsa(ShopPlatform):
         return PageRequest(f"/api2/goods/{self.check_id(product_id)}", headers=HEADERS)
 
     def read_product(self, product_id: str, body: bytes, scanned_at: datetime) -> ProductSnapshot:
-        """The goods; gone when the reply's data is null."""
-        data = read_json(body, self.page_of(product_id)).at("data")
+        """The goods; gone when the envelope says so, or when all is well and there are none."""
+        reply = read_json(body, self.page_of(product_id))
+        data = reply.at("data")
         if data.value is None:
+            _check_envelope(reply)
             return not_found_snapshot(self, product_id, scanned_at)
         self.check_answer(product_id, data.at("goodsNo"))
         original, discounted = _read_prices(data.at("goodsPrice"))
+        fields = OptionalFields(data)
         goods = Goods(
-            name=data.at("goodsNm").text(),
+            name=fields.need("name", "goodsNm", Node.text),
             sale_status=data.at("goodsSaleType").choose(SALE_STATUS),
             original_price=original,
             discounted_price=discounted,
-            brand=data.read("brandInfo.brandName", Node.label),
-            rating=data.read("goodsReview.satisfactionScore", Node.rating),
-            review_count=data.read("goodsReview.totalCount", Node.count),
+            brand=fields.read("brand", "brandInfo.brandName", Node.label),
+            rating=fields.read("rating", "goodsReview.satisfactionScore", Node.rating),
+            review_count=fields.read("review_count", "goodsReview.totalCount", Node.count),
         )
+        goods = replace(goods, notes=tell_odd(fields))
         return self.snapshot(product_id, goods, scanned_at)
 
     def product_url(self, product_id: str) -> str:
@@ -99,11 +115,24 @@ class Musinsa(ShopPlatform):
         return PageRequest(f"/api2/dp/v1/plp/goods?{words}", headers=HEADERS, host=LIST_HOST)
 
     def _read_goods(self, body: bytes, page: str, cursor: str | None) -> ListPage:
-        data = read_json(body, page).at("data")
-        items = data.at("list").items()
-        found = [(item.at("goodsNo").word(), item.at("goodsName").text()) for item in items]
-        more = data.at("pagination.hasNext").flag() and bool(found)
-        return self.list_page(found, str(read_page_number(cursor) + 1) if more else None)
+        reply = read_json(body, page)
+        data = reply.at("data")
+        if data.value is None:
+            _check_envelope(reply)
+        rows = self.read_rows(page, data.at("list").items(), _read_row)
+        more = data.at("pagination.hasNext").flag() and bool(rows.products)
+        return rows.to_page(str(read_page_number(cursor) + 1) if more else None)
+
+
+def _read_row(item: Node) -> tuple[str, str]:
+    return item.at("goodsNo").word(), item.at("goodsName").text()
+
+
+def _check_envelope(reply: Node) -> None:
+    """Raises what the envelope of a reply without data says, unless all is well or the goods are gone."""
+    page, meta = reply.page, reply.at("meta")
+    if meta.at("result").word() != SUCCESS:
+        is_gone(page, meta.read("errorCode", Node.word) or "", MEANINGS)
 
 
 def _read_prices(prices: Node) -> tuple[int | None, int | None]:

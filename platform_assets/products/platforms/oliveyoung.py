@@ -10,11 +10,13 @@ reply.
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from platform_assets.products.json_reading import Node, read_json
+from platform_assets.products.envelopes import HTTP_CODES, Meaning, is_gone
+from platform_assets.products.json_reading import Node, OptionalFields, read_json
 from platform_assets.products.platform import (
     MAIN_HOST,
     Goods,
@@ -23,12 +25,17 @@ from platform_assets.products.platform import (
     WorkerKind,
     not_found_snapshot,
     read_page_number,
+    tell_odd,
 )
 from platform_assets.products.prices import find_price
 from platform_assets.products.product import ListPage, ProductSnapshot, SaleStatus
 
 SKIN_CARE = "10000010001"
 LIST_SIZE = 10
+SUCCESS = "SUCCESS"
+MEANINGS = {**HTTP_CODES, "200": Meaning.FAILED}
+"""Codes beside a `status` that is not SUCCESS. Measured: SUCCESS with 200; assumed: the others are HTTP's."""
+
 SEARCH_API = "/search/api/v3/common/unified-search/goods"
 DETAIL_API = "/goods/api/v1/detail"
 
@@ -70,20 +77,24 @@ class Oliveyoung(ShopPlatform):
         return PageRequest(f"/m/goods/getGoodsDetail.do?{query}", capture=DETAIL_API)
 
     def read_product(self, product_id: str, body: bytes, scanned_at: datetime) -> ProductSnapshot:
-        """The goods; gone when the reply's data is null."""
-        data = read_json(body, self.page_of(product_id)).at("data")
+        """The goods; gone when the envelope says so, or when all is well and there are none."""
+        reply = read_json(body, self.page_of(product_id))
+        data = reply.at("data")
         if data.value is None:
+            _check_envelope(reply)
             return not_found_snapshot(self, product_id, scanned_at)
         self.check_answer(product_id, data.at("goodsNumber"))
+        fields = OptionalFields(data)
         goods = Goods(
-            name=data.at("goodsName").text(),
+            name=fields.need("name", "goodsName", Node.text),
             sale_status=_read_status(data),
             original_price=find_price(data.at("originalPrice")),
             discounted_price=find_price(data.at("priceToPay")),
-            brand=data.read("onlineBrandName", Node.label),
-            rating=data.read("goodsEvaluationScoreValue", Node.rating),
-            review_count=data.read("goodsAssessmentTotalCount", Node.count),
+            brand=fields.read("brand", "onlineBrandName", Node.label),
+            rating=fields.read("rating", "goodsEvaluationScoreValue", Node.rating),
+            review_count=fields.read("review_count", "goodsAssessmentTotalCount", Node.count),
         )
+        goods = replace(goods, notes=tell_odd(fields))
         return self.snapshot(product_id, goods, scanned_at)
 
     def product_url(self, product_id: str) -> str:
@@ -92,12 +103,24 @@ class Oliveyoung(ShopPlatform):
         return f"{self.hosts[MAIN_HOST]}/m/goods/getGoodsDetail.do?{query}"
 
     def _read_goods(self, body: bytes, page: str, cursor: str | None) -> ListPage:
-        goods = read_json(body, page).at("data.oliveGoods")
-        items = goods.at("data").items()
-        found = [(item.at("goodsNumber").word(), item.at("goodsName").text()) for item in items]
+        reply = read_json(body, page)
+        if reply.at("data").value is None:
+            _check_envelope(reply)
+        goods = reply.at("data.oliveGoods")
+        rows = self.read_rows(page, goods.at("data").items(), _read_row)
         number = read_page_number(cursor)
-        more = bool(found) and number * LIST_SIZE < goods.at("totalCount").whole()
-        return self.list_page(found, str(number + 1) if more else None)
+        more = bool(rows.products) and number * LIST_SIZE < goods.at("totalCount").whole()
+        return rows.to_page(str(number + 1) if more else None)
+
+
+def _read_row(item: Node) -> tuple[str, str]:
+    return item.at("goodsNumber").word(), item.at("goodsName").text()
+
+
+def _check_envelope(reply: Node) -> None:
+    """Raises what the envelope of a reply without data says, unless all is well or the goods are gone."""
+    if reply.at("status").word() != SUCCESS:
+        is_gone(reply.page, reply.read("code", Node.word) or "", MEANINGS)
 
 
 def _ask_search(words: dict[str, str], cursor: str | None) -> PageRequest:

@@ -126,7 +126,9 @@ def test_a_field_that_is_not_optional_must_be_there_but_may_be_null():
     found = shop.read_product("7", to_json(document), NOW)
     assert (found.review_count, found.brand) == (None, None)
     del goods["reviews"]
-    with pytest.raises(PermanentError, match=r"data\.goods\[0\]\.reviews is missing"):
+    assert shop.read_product("7", to_json(document), NOW).notes == ("odd:review_count",)
+    del goods["now"]
+    with pytest.raises(PermanentError, match=r"data\.goods\[0\]\.now is missing"):
         shop.read_product("7", to_json(document), NOW)
 
 

@@ -1,5 +1,9 @@
 """Every platform against every case. A platform without payloads, or without one of the cases, fails here."""
 
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -145,6 +149,86 @@ def test_a_list_has_each_product_once_and_names_the_next_page(case: Case):
     assert page.products[0].url == shop.product_url(payloads.product_id)
     assert page.next_cursor == payloads.next_cursor
     assert shop.list_request(page.next_cursor) != shop.list_request(None)
+
+
+def find_rows(document: Any, product_id: str) -> list[Any]:
+    """The list of a document that has the rows of products."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, list) and any(is_row(row, product_id) for row in value):
+            return value
+        waiting += value if isinstance(value, list) else []
+        waiting += list(value.values()) if isinstance(value, dict) else []
+    raise AssertionError(f"no rows with {product_id}")
+
+
+def is_row(value: Any, product_id: str) -> bool:
+    """Whether a value has the id and no list in it."""
+    named = product_id in json.dumps(value)
+    return named and not any(isinstance(each, list) for each in walk(value))
+
+
+def walk(value: Any) -> Iterator[Any]:
+    yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        yield from walk(each)
+
+
+def make_nameless(row: Any) -> Any:
+    """A row without the fields that are texts in Korean: what is left of a banner."""
+    if isinstance(row, dict):
+        return {key: make_nameless(value) for key, value in row.items() if value != NAME}
+    return row
+
+
+def make_odd_id(row: Any, ids: Sequence[str]) -> Any:
+    """A row, or a whole list, whose ids are none."""
+    if isinstance(row, dict):
+        return {key: make_odd_id(value, ids) for key, value in row.items()}
+    if isinstance(row, list):
+        return [make_odd_id(value, ids) for value in row]
+    return "banner 7" if str(row) in ids else row
+
+
+@pytest.mark.parametrize("kind", ["nameless", "odd id", "another shape"])
+def test_an_odd_row_of_a_list_costs_itself_and_is_told(case: Case, kind: str):
+    shop, payloads = case
+    document = copy.deepcopy(payloads.last_page)
+    rows = find_rows(document, payloads.product_id)
+    good = next(row for row in rows if is_row(row, payloads.product_id))
+    odd = {
+        "nameless": make_nameless(good),
+        "odd id": make_odd_id(good, [payloads.product_id]),
+        "another shape": ["advertisement"],
+    }[kind]
+    rows.insert(rows.index(good) + 1, odd)
+    page = shop.read_list(to_json(document), None)
+    assert [found.product_id for found in page.products] == [payloads.product_id, payloads.other_id]
+    assert len(page.odd) == 1
+    assert page.odd[0].startswith(f"{shop.name} list: ")
+
+
+def test_a_list_of_odd_rows_alone_is_a_changed_structure(case: Case):
+    shop, payloads = case
+    document = make_odd_id(payloads.last_page, [payloads.product_id, payloads.other_id])
+    with pytest.raises(PermanentError) as caught:
+        shop.read_list(to_json(document), None)
+    assert caught.value.kind == "changed_structure"
+
+
+def test_an_odd_name_is_empty_and_noted(case: Case):
+    def spoil(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: spoil(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [spoil(inner) for inner in value]
+        return 7 if value == NAME else value
+
+    found = read(case, spoil(case[1].on_sale))
+    assert (found.name, found.notes) == (None, ("odd:name",))
+    assert (found.original_price, found.discounted_price) == (ORIGINAL, DISCOUNTED)
 
 
 def test_the_last_page_of_a_list_has_no_next_one(case: Case):

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from platform_assets.core.errors import PermanentError
+from platform_assets.core.errors import PermanentError, PlatformError, TransientError
 from platform_assets.products.platform import PageRequest, read_page_number
 from platform_assets.products.platforms import PLATFORMS, find_platform
 from platform_assets.products.platforms.hwahae import Hwahae
 from platform_assets.products.platforms.zigzag import Zigzag
-from platform_assets.products.product import ProductSnapshot, SaleStatus
+from platform_assets.products.product import COMPUTED_PRICE, ProductSnapshot, SaleStatus
 from tests.unit.products.payloads import DISCOUNTED, NOW, ORIGINAL, PAYLOADS, SHOPS, to_json
 
 
@@ -106,9 +106,92 @@ def test_zigzag_leaves_out_the_coupon_of_a_first_purchase():
         "final_price_additional": {"price": 10_360, "badge": {"text": "첫구매쿠폰"}},
     }
     assert read("zigzag", document).discounted_price == 14_800
-    del product["product_price"]["display_final_price"]["final_price"]["price"]
-    with pytest.raises(PermanentError, match="final_price.price is missing"):
+
+
+def test_zigzag_computes_what_everybody_pays_where_the_page_shows_a_first_purchase_only():
+    document, product = zigzag_product()
+    product["product_price"] = {
+        "max_price_info": {"price": 21_800},
+        "final_discount_info": {"discount_price": 10_360},
+        "product_promotion_discount_info": {"discount_amount": 7_000},
+        "display_final_price": {
+            "final_price": {"badge": None},
+            "final_price_additional": {"badge": {"text": "첫구매쿠폰"}},
+        },
+    }
+    found = read("zigzag", document)
+    assert (found.original_price, found.discounted_price) == (21_800, 14_800)
+    assert found.notes == (COMPUTED_PRICE,)
+    product["product_price"]["product_promotion_discount_info"] = None
+    assert read("zigzag", document).discounted_price == 21_800
+    product["product_price"]["max_price_info"] = None
+    with pytest.raises(PermanentError, match="max_price_info is null, expected a price above"):
         read("zigzag", document)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "kind"),
+    [
+        ("INTERNAL_SERVER_ERROR", TransientError, "shop_error"),
+        ("TOO_MANY_REQUESTS", TransientError, "throttled"),
+        ("UNAUTHENTICATED", PermanentError, "blocked"),
+        ("GRAPHQL_VALIDATION_FAILED", PermanentError, "changed_structure"),
+    ],
+)
+def test_zigzags_errors_are_what_their_codes_say(code: str, error: type[PlatformError], kind: str):
+    said = [{"message": "x", "extensions": {"code": code}}]
+    with pytest.raises(error) as caught:
+        read("zigzag", {"errors": said, "data": {"pdp_option_info": None}})
+    assert caught.value.kind == kind
+
+
+ENVELOPES = [
+    ("musinsa", {"meta": {"result": "FAIL", "errorCode": "FORBIDDEN"}, "data": None}, "blocked"),
+    ("musinsa", {"meta": {"result": "FAIL"}, "data": None}, "shop_error"),
+    ("musinsa", {"data": None}, "changed_structure"),
+    ("oliveyoung", {"status": "ERROR", "code": 500, "data": None}, "shop_error"),
+    ("oliveyoung", {"status": "ERROR", "code": 429, "data": None}, "throttled"),
+    ("oliveyoung", {"status": "FAIL", "code": 403, "data": None}, "blocked"),
+    ("oliveyoung", {"data": None}, "changed_structure"),
+    ("ably", {"goods": None, "message": "internal"}, "shop_error"),
+    ("ably", {"goods": None, "code": 401}, "blocked"),
+    ("hwahae", {"meta": {"code": 9999}, "data": {}}, "shop_error"),
+]
+
+
+@pytest.mark.parametrize(("name", "document", "kind"), ENVELOPES)
+def test_null_beside_an_error_is_not_a_gone_product(name: str, document: Any, kind: str):
+    with pytest.raises(PlatformError) as caught:
+        read(name, document)
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("musinsa", {"meta": {"result": "SUCCESS"}, "data": None}),
+        ("oliveyoung", {"status": "ERROR", "code": 404, "data": None}),
+    ],
+)
+def test_an_envelope_that_says_so_is_a_gone_product(name: str, document: Any):
+    assert read(name, document).sale_status is SaleStatus.NOT_FOUND
+
+
+def test_kurlys_products_for_adults_are_there_and_cannot_be_read():
+    page = {"product": None, "adultVerificationFailed": True}
+    with pytest.raises(PermanentError, match="verified adults only") as caught:
+        read("kurly", {"props": {"pageProps": page}})
+    assert caught.value.kind == "adults_only"
+
+
+@pytest.mark.parametrize(("sold_out", "status"), [(True, "sold_out"), (False, "on_sale")])
+def test_ably_products_without_a_sale_type_are_known_by_a_flag(sold_out: bool, status: str):
+    document = copy.deepcopy(PAYLOADS["ably"].on_sale)
+    del document["goods"]["sale_type"]
+    with pytest.raises(PermanentError, match="goods.sale_type is missing"):
+        read("ably", document)
+    document["goods"]["is_soldout"] = sold_out
+    assert read("ably", document).sale_status == status
 
 
 @pytest.mark.parametrize("info", ["max_price_info", "final_discount_info"])

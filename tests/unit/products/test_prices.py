@@ -107,3 +107,30 @@ def test_a_snapshot_is_stamped_in_utc_only(zone: timezone | None):
     goods = Goods("name", SaleStatus.ON_SALE, 300, 240)
     with pytest.raises(ValueError, match="must be aware and UTC"):
         PLATFORMS["hwahae"].snapshot("7", goods, NOW.replace(tzinfo=zone))
+
+
+@pytest.mark.parametrize(
+    ("value", "cents"),
+    [
+        ("US $28.79", 2879),
+        ("US$28.79", 2879),
+        ("USD 28.79", 2879),
+        ("$1,299.00", 129_900),
+        ("1.299,00", 129_900),
+        ("28,79", 2879),
+        ("1.299.000", 129_900_000),
+        ("1 299,00", 129_900),
+        ("1,299", 129_900),
+    ],
+)
+def test_a_price_in_dollars_is_read_where_its_text_means_one_thing(value: str, cents: int):
+    assert read_price(Node(value, "price", "shop product 7"), 2, "USD") == cents
+
+
+@pytest.mark.parametrize(
+    "value", ["1.299", "£28.79", "28.79 €", "€ 28.79 USD", "12.99 - 15.99", "1,29,9", "28.7.9"]
+)
+def test_a_price_of_two_meanings_or_in_another_currency_is_refused(value: str):
+    with pytest.raises(PermanentError) as caught:
+        read_price(Node(value, "price", "shop product 7"), 2, "USD")
+    assert caught.value.kind == "changed_structure"

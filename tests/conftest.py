@@ -5,10 +5,14 @@ Fakes belong in `tests/fakes`, fixtures of one area in that area's conftest.
 
 import faulthandler
 import os
+import random
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -25,6 +29,41 @@ SIZES = "oversized code"
 
 LIMIT_SECONDS = 600
 """For the setup, the call and the teardown of a test each: many times what any needs on a busy machine."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "all of the long repetitions (make soak); without it a share of them"
+    parser.addoption("--soak", action="store_true", help=told)
+
+
+@pytest.fixture(scope="session")
+def soak(pytestconfig: pytest.Config) -> bool:
+    """Whether long repetitions, such as twenty kills, are run in full and not in part."""
+    return bool(pytestconfig.getoption("--soak"))
+
+
+@pytest.fixture
+def choose(request: pytest.FixtureRequest) -> random.Random:
+    """Draws what a repetition does: the same on every machine for one commit, something else for the next."""
+    return random.Random(f"{find_seed()} {request.node.name}")
+
+
+def pytest_report_header() -> str:
+    return f"repetitions are drawn by SLUICE_TEST_SEED={find_seed()}"
+
+
+@cache
+def find_seed() -> str:
+    """SLUICE_TEST_SEED, else the commit."""
+    if named := os.environ.get("SLUICE_TEST_SEED"):
+        return named
+    with suppress(OSError, subprocess.CalledProcessError):
+        command = ["git", "rev-parse", "--short=12", "HEAD"]
+        root = Path(__file__).parent
+        return subprocess.check_output(
+            command, cwd=root, text=True, stderr=subprocess.DEVNULL
+        ).strip()
+    return "no commit"
 
 
 @pytest.hookimpl(wrapper=True)

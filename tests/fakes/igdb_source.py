@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,27 +40,25 @@ class FakeSource:
         await asyncio.sleep(self.latency(query))
         if self.before is not None:
             self.before(query)
-        rows = self._select(query)
+        ids = self._select(query)
         limit = int(_number(r"limit (\d+)", query) or 10)
-        body = msgspec.json.encode(rows[:limit])
-        return FakeReply(body, len(rows) if self.says_total else None)
+        body = msgspec.json.encode([self.records[key] for key in ids[:limit]])
+        return FakeReply(body, len(ids) if self.says_total else None)
 
     async def count(self, endpoint: str, query: str) -> int:
         self.traffic.requests += 1
         return len(self.records)
 
-    def _select(self, query: str) -> list[dict[str, Any]]:
+    def _select(self, query: str) -> list[int]:
         after = _number(r"id > (\d+)", query)
         upto = _number(r"id <= (\d+)", query)
         since = _number(r"updated_at > (-?\d+)", query)
-        rows = [
-            row
-            for key, row in sorted(self.records.items())
-            if (after is None or key > after)
-            and (upto is None or key <= upto)
-            and (since is None or row.get("updated_at", 0) > since)
-        ]
-        return rows[::-1] if "sort id desc" in query else rows
+        ids = sorted(self.records)
+        first = 0 if after is None else bisect_right(ids, after)
+        ids = ids[first : len(ids) if upto is None else bisect_right(ids, upto)]
+        if since is not None:
+            ids = [key for key in ids if self.records[key].get("updated_at", 0) > since]
+        return ids[::-1] if "sort id desc" in query else ids
 
 
 def _number(pattern: str, query: str) -> int | None:

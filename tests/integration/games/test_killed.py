@@ -1,7 +1,6 @@
 """SIGKILL at any moment: the rerun does only the rest, and the result is that of an undisturbed run."""
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,13 @@ from tests.integration.games.rig import (
     read_units,
     run_day,
 )
+from tests.integration.processes import wait_until
 
-SEED = 20_261_120
-KILLS = 20
+KILLS, SHARE = 20, 5
+"""All of them in `make soak`."""
+
 RATE = 8.0
+WAIT_SECONDS = 300.0
 MOST_REPEATED = 6
 """Requests whose work a kill may lose: two for a plan not stored yet, or at 8 a second those of the quarter of a second
 that the ledger's batch may be old, and those on the way."""
@@ -59,9 +61,8 @@ def is_asked_for_more(parts: list[dict[str, int]], unit: UnitRecord) -> bool:
 
 @dataclass(frozen=True)
 class Reference:
-    """An undisturbed collection: how long it took, what it asked, what came out."""
+    """An undisturbed collection: what it asked, what came out."""
 
-    seconds: float
     requests: int
     units: list[UnitRecord]
     table: bytes
@@ -69,21 +70,27 @@ class Reference:
 
 def collect_undisturbed(sandbox: SandboxProcess, settings: Settings) -> Reference:
     with started(collect_games, settings, DAY) as child:
-        began = time.monotonic()
         assert (child.wait().numbers or {})["complete"]
-        seconds = time.monotonic() - began
     merge(settings)
     requests = count_requests(sandbox)
-    return Reference(seconds, requests, read_units(settings), read_table(settings))
+    return Reference(requests, read_units(settings), read_table(settings))
 
 
 def kill_and_finish(
-    sandbox: SandboxProcess, settings: Settings, seconds: float, reference: Reference
+    sandbox: SandboxProcess, settings: Settings, moment: int, reference: Reference
 ) -> int | None:
-    """Kills a collection after a time and runs it again; requests that were repeated, None if it was published."""
+    """Kills a collection after so many requests and runs it again.
+
+    Returns:
+        Requests that were repeated; None if it was published.
+    """
     sandbox.reset()
     with started(collect_games, settings, DAY) as child:
-        time.sleep(seconds)
+        wait_until(
+            lambda: count_requests(sandbox) >= moment or not child.process.is_alive(),
+            f"{moment} requests",
+            WAIT_SECONDS,
+        )
         child.kill()
     before, known = count_requests(sandbox), read_units(settings)
     published = find_manifest(settings) is not None
@@ -99,23 +106,23 @@ def kill_and_finish(
 
 @pytest.mark.slow
 def test_a_rerun_after_a_kill_does_only_the_rest_and_the_result_is_the_same(
-    tmp_path: Path, start_sandbox: Callable[..., SandboxProcess]
+    tmp_path: Path, start_sandbox: Callable[..., SandboxProcess], choose: random.Random, soak: bool
 ):
     sandbox = start_sandbox("--latency", "0.05")
-    choose = random.Random(SEED)
 
     def settings_of(name: str) -> Settings:
         return make_settings(tmp_path / name, sandbox.url, igdb_requests_per_second=RATE)
 
     reference = collect_undisturbed(sandbox, settings_of("undisturbed"))
     repeated: list[int | None] = []
-    for number in range(KILLS):
+    kills = KILLS if soak else SHARE
+    for number in range(kills):
         settings = settings_of(str(number))
-        seconds = choose.uniform(0, reference.seconds)
-        repeated.append(kill_and_finish(sandbox, settings, seconds, reference))
+        moment = choose.randrange(reference.requests)
+        repeated.append(kill_and_finish(sandbox, settings, moment, reference))
         merge(settings)
         assert read_ids(settings) == sandbox.ids()
         assert read_table(settings) == reference.table, f"kill {number}: other bytes"
     unpublished = [count for count in repeated if count is not None]
-    assert len(unpublished) > KILLS / 2, "most kills came while there was something left"
+    assert len(unpublished) > kills / 2, "most kills came while there was something left"
     assert max(unpublished) <= MOST_REPEATED

@@ -28,7 +28,7 @@ from tests.integration.tags.job_rig import COMMAND, JobRig
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS, SHARE = 20, 5
 
 
 @pytest.fixture
@@ -267,22 +267,23 @@ async def test_a_host_that_dies_over_and_over_is_given_up(rig: JobRig):
     assert raised.value.kind == "runner_unreachable"
 
 
-async def test_twenty_kills_lose_nothing_and_repeat_nothing(rig: JobRig):
+async def test_kills_lose_nothing_and_repeat_nothing(
+    rig: JobRig, choose: random.Random, soak: bool
+):
     """SIGKILL of a random process of the job, host included, again and again."""
     fill(rig, 90, "slow 0.3")
-    seed = random.Random(7)
     manifest = rig.plan(shards=8, attempts=30)
     runner = rig.make_runner(processes=2, attempts=50, host_deaths=50)
     running = asyncio.ensure_future(rig.run(manifest, runner))
     finished: dict[str, str] = {}
     kills = 0
-    while kills < KILLS:
+    while kills < (KILLS if soak else SHARE):
         await wait_for_host(rig, running)
-        await asyncio.sleep(seed.uniform(0.0, 0.3))
+        await asyncio.sleep(choose.uniform(0.0, 0.3))
         hosts = await asyncio.to_thread(rig.hosts)
         family = [pid for host in hosts for pid in await asyncio.to_thread(list_family, host)]
         with suppress(ProcessLookupError, IndexError):
-            os.kill(seed.choice(family), signal.SIGKILL)
+            os.kill(choose.choice(family), signal.SIGKILL)
             kills += 1
         now = await asyncio.to_thread(rig.etags, "/receipt.json")
         assert {key: now[key] for key in finished} == finished, "a finished table was done again"

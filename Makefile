@@ -82,7 +82,15 @@ types: $(VENV)/.dev ## pyright, strict
 
 .PHONY: test
 test: $(VENV)/.dev home ## All tests, the slow ones too (JOBS=2, ARGS="-k lease", ARGS="-m 'not slow'")
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+.PHONY: fast
+fast: $(VENV)/.dev ## The tests that mirror the tree, but for the slow ones: under a minute, while you work (ARGS="-k lease")
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile fast -m 'not slow' tests/unit $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.dev home ## All tests, the long repetitions in full: every kill, the largest tables
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --soak $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Benchmarks that take seconds, or one by name (NAME=engine)

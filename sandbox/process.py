@@ -33,7 +33,7 @@ class SandboxProcess:
         arguments: Sequence[str] = (),
         *,
         upstream: str = "igdb",
-        ready_seconds: float = 30.0,
+        ready_seconds: float = 120.0,
     ) -> None:
         self._arguments = tuple(arguments)
         self._upstream = upstream

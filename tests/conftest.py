@@ -101,7 +101,7 @@ def limited(item: pytest.Item, phase: str, seconds: float = LIMIT_SECONDS) -> Ge
         signal.signal(signal.SIGALRM, before)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     # Of tests started in the background or by nohup too: what they start is to end when it is told to.
     restore_signals()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -117,7 +117,9 @@ def pytest_configure() -> None:
     settings.register_profile(
         "ci", settings.get_profile("local"), derandomize=True, database=None, max_examples=100
     )
-    settings.load_profile("ci" if is_ci() else "local")
+    settings.register_profile("fast", settings.get_profile("ci"), max_examples=10)
+    named: str | None = config.getoption("--hypothesis-profile", None)
+    settings.load_profile(named or ("ci" if is_ci() else "local"))
 
 
 def _drop_event(_logger: object, _name: str, _event: EventDict) -> NoReturn:

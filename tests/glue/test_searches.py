@@ -232,6 +232,6 @@ async def test_a_batch_and_a_search_of_a_shop_do_not_wait_for_each_other(rig: Ri
     rig.shops.finds["셔츠"] = 3
     request = await asyncio.to_thread(rig.ask, "셔츠")
     leases = SqlLeases(rig.services.state)
-    async with asyncio.timeout(20), take_turn(leases, "musinsa", 1):
+    async with asyncio.timeout(120), take_turn(leases, "musinsa", 1):
         await rig.services.shops.answer_searches("musinsa")
     assert rig.look(request).found == 3

@@ -23,7 +23,7 @@ from tests.glue.tenants_shops import MONTHS, write_shops
 
 ONE, TWO = "tenant-0001", "tenant-0002"
 COMPLETED, PENDING = MonthStatus.COMPLETED, MonthStatus.PENDING
-SECONDS = 20.0
+SECONDS = 120.0
 """More than anything here takes: what waits for it has failed."""
 
 OpenRig = Callable[..., AbstractContextManager[Rig]]
@@ -131,10 +131,13 @@ def test_over_all_runs_no_more_months_are_running_than_the_limit(open_rig: OpenR
     with open_rig(tenants_in_flight=3, tenants_concurrency=4) as rig:
         rig.add_existing(*tenants, shop=ONE)
         running: list[int] = []
+        together = threading.Event()
 
         def look(shop: str, month: str) -> None:
             running.append(len(rig.services.tenant_months.find(MonthStatus.RUNNING)))
-            threading.Event().wait(0.05)
+            if rig.watch.most > 1 and running[-1] > 1:
+                together.set()
+            assert together.wait(SECONDS), "only one month was running"
 
         rig.watch.on_read = look
 
@@ -157,7 +160,10 @@ def test_two_runs_that_want_the_same_month_do_it_once(rig: Rig):
         rig.services.month_ledger([cell], f"run-{n}", skip=(), in_order=True) for n in range(2)
     ]
 
+    together = threading.Barrier(2, timeout=SECONDS)
+
     def run(number: int) -> Report:
+        together.wait()
         return asyncio.run(run_months(rig.services.month_processor, ledgers[number], force=True))
 
     rig.watch.on_read = lambda shop, month: threading.Event().wait(0.3)

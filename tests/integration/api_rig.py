@@ -24,7 +24,7 @@ TOKENS = ",".join(
     f"{name}:{role}:{hashlib.sha256(token.encode()).hexdigest()}"
     for name, role, token in (("olga", "operate", OPERATE), ("rita", "read", READ))
 )
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def free_port() -> int:
@@ -73,12 +73,12 @@ def serving(home: Path, **variables: str) -> Generator[httpx.Client]:
             _await_port(port, process)
             headers = {"authorization": f"Bearer {OPERATE}"}
             with httpx.Client(
-                base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False
+                base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120, trust_env=False
             ) as client:
                 yield client
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -21,11 +21,11 @@ JOB = "sluice-tags"
 QUICK = CloudRunPolicy(
     first_poll_seconds=0.05,
     poll_seconds=0.1,
-    cancel_seconds=10.0,
+    cancel_seconds=60.0,
     retry=RetryPolicy(attempts=4, first_wait_seconds=0.01, longest_wait_seconds=0.05),
 )
 SERVICE_POLICY = HttpServicePolicy(
-    timeouts=HttpTimeouts(connect=5.0, read=5.0, write=5.0, pool=5.0),
+    timeouts=HttpTimeouts(connect=30.0, read=30.0, write=30.0, pool=30.0),
     retry=RetryPolicy(attempts=4, first_wait_seconds=0.05, longest_wait_seconds=0.2),
 )
 

@@ -75,7 +75,7 @@ class Rig:
         return found
 
     async def wait_for_traces(self, job: Job, count: int) -> list[Trace]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(found := self.traces(job)) < count:
             assert time.monotonic() < deadline, f"{len(found)} of {count} tasks started"
             await asyncio.sleep(LOOK_SECONDS)

@@ -53,7 +53,7 @@ def make_runner(place: CloudRunPlace) -> Callable[..., CloudRunJobRunner]:
         api = CloudRunApi(
             replace(place, **changes),
             task_timeout_seconds=task_timeout_seconds,
-            request_seconds=10.0,
+            request_seconds=60.0,
         )
         return CloudRunJobRunner(api, QUICK)
 
@@ -267,7 +267,7 @@ async def test_cancelling_while_the_start_is_on_its_way_leaves_nothing_running(
     cloud.faults = [Fault(200, RUN, seconds=0.5)]
     job = rig.make_job(1, {0: "hang"})
     running = asyncio.create_task(rig.run(job))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not any(line.endswith(":run") for line in cloud.requests):  # noqa: ASYNC110
             await asyncio.sleep(0)
     running.cancel()
@@ -315,7 +315,7 @@ def connect(client: Any, cloud: CloudRunServer) -> Any:
 def fetch(cloud: CloudRunServer, path: str, body: object = None) -> str:
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{cloud.url}/v2/{path}", data)
-    with urlopen(request, timeout=10) as answer:
+    with urlopen(request, timeout=60) as answer:
         return answer.read().decode()
 
 
@@ -345,13 +345,13 @@ async def test_the_emulators_operation_ends_as_googles_does(
         "container_overrides": [{"args": ["--manifest", job.manifest]}],
     }
     request = {"name": place.resource, "overrides": overrides}
-    done = await asyncio.to_thread(jobs.run_job(request=request).result, timeout=30)
+    done = await asyncio.to_thread(jobs.run_job(request=request).result, timeout=120)
     assert (done.succeeded_count, done.failed_count) == (2, 0)
     failing = rig.make_job(2, {1: "exit 1"})
     overrides["container_overrides"] = [{"args": ["--manifest", failing.manifest]}]
     operation = jobs.run_job(request=request)
     with pytest.raises(GoogleAPICallError, match="1 of 2 tasks failed"):
-        await asyncio.to_thread(operation.result, timeout=30)
+        await asyncio.to_thread(operation.result, timeout=120)
 
 
 async def test_the_emulator_gets_tasks_and_refuses_to_cancel_what_has_ended(

@@ -24,7 +24,7 @@ from tests.integration.tags.faults_rig import (
 from tests.integration.tags.faulty_task import FAULTS
 
 TABLES = 30
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 4.0
 """A table of the sandbox takes some hundredths of a second of CPU."""
 
 PHONE, MAIL, RESIDENT = "010-9876-1234", "somebody.else@example.net", "901231-2345678"

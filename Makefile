@@ -81,12 +81,13 @@ types: $(VENV)/.dev ## pyright, strict
 	@$(BIN)/pyright
 
 .PHONY: test
-test: $(VENV)/.dev home ## All tests, the slow ones too (JOBS=2, ARGS="-k lease", ARGS="-m 'not slow'")
+test: $(VENV)/.dev home ## All tests, the slow ones too, a share of long repetitions (JOBS=2, ARGS="-k lease", ARGS="-m 'not slow'")
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 .PHONY: fast
-fast: $(VENV)/.dev ## The tests that mirror the tree, but for the slow ones: under a minute, while you work (ARGS="-k lease")
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile fast -m 'not slow' tests/unit $(ARGS)
+fast: $(VENV)/.dev ## While you work, under a minute: the tests of single modules of the platform (ARGS="-k lease")
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile fast -m 'not slow' \
+	  --ignore tests/unit/sandbox --ignore tests/unit/benchmarks tests/unit $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.dev home ## All tests, the long repetitions in full: every kill, the largest tables

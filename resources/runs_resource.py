@@ -43,13 +43,8 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     Dagster itself notices only as long as the code server that started the run lives, and never for a run of
     `dagster job execute`: such a run would stay STARTED, and keep its slots, for `max_runtime_seconds`.
     """
-    dead = [
-        run.run_id
-        for run in instance.get_runs(RunsFilter(statuses=_GOING_ON))
-        if _is_dead(instance, run)
-    ]
     failed: list[str] = []
-    for run_id in dead:
+    for run_id in find_dead_runs(instance):
         # Again: it may have ended as it should between the two looks.
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
@@ -61,6 +56,15 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         failed.append(run_id)
     _free_slots(instance)
     return failed
+
+
+def find_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Ids of the runs that go on for Dagster and whose process on this host is known to be gone."""
+    return [
+        run.run_id
+        for run in instance.get_runs(RunsFilter(statuses=_GOING_ON))
+        if _is_dead(instance, run)
+    ]
 
 
 def _free_slots(instance: dg.DagsterInstance) -> None:

@@ -6,19 +6,22 @@ python -m api token NAME ROLE     a new token, and its entry for SLUICE_API_TOKE
 """
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvicorn
 
 from api.app import assemble_routes, build_app, describe_api
 from api.auth import Role, mint_token
+from api.connections import Connections
 from platform_assets.core.errors import PlatformError, RefusedError
 from platform_assets.core.signals import restore_signals
 from platform_assets.services import Services
-from platform_assets.settings import load_settings
+from platform_assets.settings import load_settings, read_dotenv
 from resources.logs import open_log
 from resources.orchestration_resource import open_orchestration
 
@@ -52,16 +55,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve() -> None:
+    read_dotenv()
     settings = load_settings()
     host, port = _read_address(settings.api_url)
     open_log(settings.log_path)
     services = Services(settings)
     app = build_app(services, open_orchestration(services.dagster_webserver))
+    connections = Connections(settings.api_connections)
     # One process: totals, rates and the checks of health are shared within it. No access log: writes have their trail.
     uvicorn.run(
-        app,
+        connections.watch(app),
         host=host,
         port=port,
+        http=cast("type[asyncio.Protocol]", connections.accept),
+        # Who asks is who is connected, unless `build_app` was told of proxies.
+        proxy_headers=False,
         ws="none",
         access_log=False,
         server_header=False,

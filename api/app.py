@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.audit import AuditTrail
 from api.auth import parse_tokens
@@ -73,7 +74,11 @@ def build_app(services: Services, runs: RunDesk) -> FastAPI:
         threads=context.threads,
         clock=context.clock,
         changed=context.forget,
+        refusals=context.refusals,
     )
+    if proxies := [each.strip() for each in settings.api_proxies.split(",") if each.strip()]:
+        # Only these may say who asks: rates and the audit trail go by it.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     return app
 
 

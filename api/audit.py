@@ -1,10 +1,11 @@
 """The audit trail: every write, refused ones too, with who asked for what and how it ended.
 
-Not written down are requests beyond the rate limit: they would let a stranger fill the table. The answer is held back
-until the entry is written; if the database refuses it, the log gets it instead.
+Not written down, only counted, are the refusals of those without a known token, and requests beyond the rate: they
+would let a stranger fill the table. The answer is held back until the entry is written; if the database refuses it, the
+log gets it instead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,8 +18,8 @@ from platform_assets.core.errors import PlatformError
 from platform_assets.tenants.tenant import check_tenant_id
 from resources.state.audit import AuditEntry
 
-UNTOLD = 429
-"""The status that leaves no entry."""
+UNTOLD = frozenset({401, 429})
+"""The statuses that leave no entry: a stranger, and too many requests."""
 
 
 class AuditTrail:
@@ -30,6 +31,7 @@ class AuditTrail:
         threads: Where `add` runs.
         clock: Stamps the entries.
         changed: Called after each write that may have changed something.
+        refusals: How many were refused without an entry, by kind; counted up.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class AuditTrail:
         threads: Threads,
         clock: Clock,
         changed: Callable[[], None],
+        refusals: MutableMapping[str, int],
     ) -> None:
         self._app = app
         self._add = add
         self._threads = threads
         self._clock = clock
         self._changed = changed
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on; writes a write down before its answer goes out."""
@@ -67,7 +71,10 @@ class AuditTrail:
             await send(message)
 
     async def _write_down(self, scope: Scope, status: int) -> None:
-        if status == UNTOLD:
+        state = scope.get("state", {})
+        if status in UNTOLD:
+            kind = str(state.get("audit", {}).get("kind", status))
+            self._refusals[kind] = self._refusals.get(kind, 0) + 1
             return
         entry = self._describe(scope, status)
         try:

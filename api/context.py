@@ -1,5 +1,6 @@
 """What the handlers of the API work with, made once per app: services, Dagster, threads, shared answers."""
 
+from collections import Counter
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Response
@@ -32,6 +33,7 @@ class ApiContext:
             "sqlite" if services.settings.state_database_url.startswith("sqlite") else "postgresql"
         )
         self.threads = Threads(READ_THREADS[backend])
+        self.refusals = Counter[str]()
         self.clock: Clock = services.clock
         checks = HealthChecks(services, runs, self.clock)
         self.status = Recent(self._compute_status, self.clock)

@@ -1,9 +1,9 @@
-"""The totals as gauges in Prometheus' text format. Nothing is counted here: the state database has the numbers."""
+"""The totals as gauges in Prometheus' text format: the state database has the numbers, the API its refusals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
@@ -15,10 +15,11 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 class StatusCollector(Collector):
     """Gauges over one status."""
 
-    def __init__(self, status: StatusOut) -> None:
+    def __init__(self, status: StatusOut, refusals: Mapping[str, int]) -> None:
         self._status = status
+        self._refusals = refusals
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """One family per question."""
         status = self._status
         tenants = status.tenants
@@ -74,6 +75,14 @@ class StatusCollector(Collector):
             "result",
             status.rank_day,
         )
+        refused = CounterMetricFamily(
+            "sluice_api_refused_writes",
+            "Writes refused for want of a known token or beyond the rate, since the API started.",
+            labels=["kind"],
+        )
+        for kind, count in self._refusals.items():
+            refused.add_metric([kind], count)
+        yield refused
         if status.last_tick is not None:
             yield GaugeMetricFamily(
                 "sluice_orchestrator_last_tick_age_seconds",
@@ -82,10 +91,10 @@ class StatusCollector(Collector):
             )
 
 
-def write_metrics(status: StatusOut) -> bytes:
-    """The gauges of one status, as text."""
+def write_metrics(status: StatusOut, refusals: Mapping[str, int]) -> bytes:
+    """The gauges of one status, and what was refused by kind, as text."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(StatusCollector(status))
+    registry.register(StatusCollector(status, dict(refusals)))
     return generate_latest(registry)
 
 

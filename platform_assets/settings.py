@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
 
+from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -331,6 +332,14 @@ class Settings(BaseSettings):
     api_requests_per_minute: Annotated[int, Field(gt=0)] = Field(
         default=6000, description="Requests per minute that the REST API takes from one client."
     )
+    api_connections: Annotated[int, Field(gt=0)] = Field(
+        default=512, description="Connections that the REST API holds at the same time."
+    )
+    api_proxies: str = Field(
+        default="",
+        description="Addresses or networks of the proxies whose X-Forwarded-For the REST API believes, with commas "
+        "between.",
+    )
     dagster_url: str = Field(
         default="http://127.0.0.1:3000",
         description="Dagster's webserver, which the REST API starts runs through.",
@@ -345,6 +354,9 @@ class Settings(BaseSettings):
     )
     unit_lease_seconds: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="How long a lease on a unit lasts without a heartbeat."
+    )
+    audit_days: Annotated[int, Field(gt=0)] = Field(
+        default=365, description="Days that the audit trail of the REST API is kept."
     )
     retention_days: Annotated[int, Field(gt=0)] = Field(
         default=7, description="Days that dead letters and finished plans are kept."
@@ -446,6 +458,11 @@ def task_environment() -> dict[str, str]:
     variables = {name.lower(): os.environ.get(f"CLOUD_RUN_TASK_{name}") for name in names}
     variables["manifest"] = os.environ.get("SLUICE_TAGS_MANIFEST")
     return {name: value for name, value in variables.items() if value}
+
+
+def read_dotenv() -> None:
+    """Takes `.env` of the current folder into the environment, as `dagster` does; what is exported wins."""
+    load_dotenv(Path.cwd() / ".env")
 
 
 def network_environment() -> dict[str, str]:

@@ -10,13 +10,14 @@ from platform_assets.ranks.stored_page import drop_pages
 from platform_assets.services import Services
 from resources.orchestration_resource import is_backfilling
 from resources.run_ends_resource import tries_again
+from resources.state.audit import SqlAudit
 from resources.state.dead_letters import SqlDeadLetters
 from resources.state.ledger_queries import LedgerQueries
 
 
 @dg.op
 def purge_state(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
-    """Deletes what is older than SLUICE_RETENTION_DAYS, and pages of results older than SLUICE_RANK_PAGES_DAYS."""
+    """Deletes what is older than SLUICE_RETENTION_DAYS, SLUICE_RANK_PAGES_DAYS and SLUICE_AUDIT_DAYS say."""
     now, settings = services.clock.now(), services.settings
     before = now - timedelta(days=settings.retention_days)
     first_pages = today(now - timedelta(days=settings.rank_pages_days))
@@ -24,6 +25,7 @@ def purge_state(context: dg.OpExecutionContext, services: dg.ResourceParam[Servi
         {
             "plans": LedgerQueries(services.state).purge(before),
             "plans_abandoned": services.ledger.close_abandoned(before),
+            "audit": SqlAudit(services.state).purge(now - timedelta(days=settings.audit_days)),
             "dead_letters": SqlDeadLetters(services.state).purge(),
             "searches": services.shops.searches.purge(before),
             "batches": drop_batches(context.instance, before),

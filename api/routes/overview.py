@@ -54,4 +54,6 @@ async def get_health(api: Api) -> Response:
 )
 async def get_metrics(api: Api) -> Response:
     """Tenants, tenant-months, runs and the last tick, in Prometheus' text format."""
-    return Response(write_metrics(await api.status.get()), headers={"content-type": CONTENT_TYPE})
+    return Response(
+        write_metrics(await api.status.get(), api.refusals), headers={"content-type": CONTENT_TYPE}
+    )

@@ -1,11 +1,11 @@
-"""The audit log: who asked the API to change what, and how it answered. Rows are added and read, never changed."""
+"""The audit log: who asked the API to change what, and how it answered. Rows are never changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from resources.state.database import StateDatabase
 from resources.state.tables import audit_log
@@ -62,6 +62,11 @@ class SqlAudit:
         }
         with self._database.write() as connection:
             connection.execute(insert(audit_log), values)
+
+    def purge(self, before: datetime) -> int:
+        """Deletes the entries that are older; how many there were."""
+        with self._database.write() as connection:
+            return connection.execute(delete(audit_log).where(audit_log.c.at < before)).rowcount
 
     def find(self, limit: int = 100, before_id: int | None = None) -> list[AuditEntry]:
         """The newest entries first, at most `limit`; `before_id` continues behind the last one of a page."""

@@ -9,6 +9,7 @@ from platform_assets.definitions import build_definitions
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.services import Services
 from platform_assets.settings import Settings
+from resources.state.audit import AuditEntry, SqlAudit
 from resources.state.dead_letters import DeadLetter, DeadLetterFilter, SqlDeadLetters
 from tests.fakes.clock import FakeClock
 
@@ -45,6 +46,18 @@ def test_the_purge_job_keeps_a_week_and_deletes_what_is_older(tmp_path: Path):
     assert job.execute_in_process().success
     assert services.ledger.read_units(plan) == []
     assert letters.count(DeadLetterFilter()) == 0
+
+
+def test_the_audit_trail_is_kept_for_as_long_as_the_setting_says(tmp_path: Path):
+    clock = FakeClock()
+    services = Services(Settings(home=tmp_path, audit_days=30), clock)
+    audit = SqlAudit(services.state)
+    job = build_definitions(services.settings, {"services": services}).resolve_job_def("purge")
+    audit.add(AuditEntry(clock.now(), "olga", "operate", "POST", "/x", None, 202))
+    for days, kept in ((29, 1), (2, 0)):
+        clock.advance(timedelta(days=days).total_seconds())
+        assert job.execute_in_process().success
+        assert len(audit.find()) == kept
 
 
 def test_plans_that_were_left_for_a_week_are_closed_and_then_purged(tmp_path: Path):

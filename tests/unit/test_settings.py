@@ -142,6 +142,9 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         alert_webhook_url=f"http://127.0.0.1:5432/{SECRET}",
         alert_webhook_secret=SECRET,
         unit_lease_seconds="2.5",
+        api_connections="99",
+        api_proxies="10.0.0.1, 10.1.0.0/16",
+        audit_days="30",
         proxy=f"http://me:{SECRET}@127.0.0.1:3128",
         http_body_bytes="2048",
         http_exchange_seconds="7.5",
@@ -153,6 +156,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.state_database_url == "postgresql+psycopg2://me@db:5432/sluice"
     assert settings.object_store_url == "s3://bucket/prefix"
     assert settings.log_path == tmp_path / "log.jsonl"
+    assert (settings.api_connections, settings.audit_days) == (99, 30)
+    assert settings.api_proxies == "10.0.0.1, 10.1.0.0/16"
     assert settings.proxy.get_secret_value() == f"http://me:{SECRET}@127.0.0.1:3128"
     assert (settings.http_body_bytes, settings.http_exchange_seconds) == (2048, 7.5)
     assert settings.games_timeout_seconds == 90.0

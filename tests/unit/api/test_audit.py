@@ -5,10 +5,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from api.app import build_app
 from api.audit import AuditTrail
 from api.threads import Threads
 from platform_assets.core.errors import TransientError
 from platform_assets.services import Services
+from platform_assets.settings import Settings
 from resources.state.audit import AuditEntry
 from tests.fakes.clock import START, FakeClock
 from tests.unit.api.conftest import OPERATE, READ, connect
@@ -52,8 +54,6 @@ async def test_refused_writes_are_written_down_with_the_kind_and_without_the_tok
         await client.post(f"{BATCH}/advertisers", content=b"x" * 70_000)
     entries = list(reversed(audited(services)))
     assert [(e.actor, e.role, e.status, e.tenant, e.detail["kind"]) for e in entries] == [
-        ("", None, 401, None, "no_token"),
-        ("", None, 401, None, "bad_token"),
         ("rita", "read", 403, None, "role_too_small"),
         ("olga", "operate", 404, "acme", "unknown_tenant"),
         ("olga", "operate", 422, "acme", "bad_request"),
@@ -61,9 +61,39 @@ async def test_refused_writes_are_written_down_with_the_kind_and_without_the_tok
         ("olga", "operate", 405, None, "wrong_method"),
         ("olga", "operate", 413, None, "body_too_large"),
     ]
-    assert entries[5].path == f"{BATCH}/advertisers/a%00b"
+    assert entries[3].path == f"{BATCH}/advertisers/a%00b"
     for token in ("wrong-token", READ, OPERATE):
         assert token not in repr(entries)
+
+
+async def test_refused_strangers_are_counted_and_leave_no_entry(app: FastAPI, services: Services):
+    for token in (None, None, "wrong-token"):
+        async with connect(app, token) as client:
+            await client.post(f"{ACME}/trigger")
+    assert audited(services) == []
+    async with connect(app, READ) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    assert 'sluice_api_refused_writes_total{kind="no_token"} 2.0' in lines
+    assert 'sluice_api_refused_writes_total{kind="bad_token"} 1.0' in lines
+
+
+async def test_who_asks_is_who_is_connected_whatever_a_header_says(
+    client: httpx.AsyncClient, services: Services
+):
+    register(services)
+    await client.post(f"{ACME}/trigger", headers={"x-forwarded-for": "6.6.6.6"})
+    (entry,) = audited(services)
+    assert entry.detail["client"] == "10.0.0.1"
+
+
+async def test_a_listed_proxy_says_who_asks(settings: Settings, runs: FakeRuns):
+    services = Services(settings.model_copy(update={"api_proxies": "10.0.0.0/8"}), FakeClock())
+    register(services)
+    async with connect(build_app(services, runs), OPERATE) as client:
+        await client.post(f"{ACME}/trigger", headers={"x-forwarded-for": "6.6.6.6"})
+    (entry,) = audited(services)
+    assert entry.detail["client"] == "6.6.6.6"
+    services.state.close()
 
 
 async def test_reads_leave_no_entry(client: httpx.AsyncClient, services: Services):
@@ -98,7 +128,12 @@ async def test_an_answer_goes_out_even_if_the_trail_cannot_be_written(clock: Fak
 
     changes: list[int] = []
     trail = AuditTrail(
-        app, add=refuse, threads=Threads(1), clock=clock, changed=lambda: changes.append(1)
+        app,
+        add=refuse,
+        threads=Threads(1),
+        clock=clock,
+        changed=lambda: changes.append(1),
+        refusals={},
     )
     with capture_logs() as logs:
         async with httpx.AsyncClient(

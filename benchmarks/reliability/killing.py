@@ -133,16 +133,6 @@ class Ground:
         """What the upstream has seen."""
         return self.subject.count_requests() if self.subject.count_requests else None
 
-    def list_processes(self) -> list[int]:
-        """Every process of this home, whoever started it."""
-        wanted = f"SLUICE_HOME={self.home.folder}".encode()
-        found = list[int]()
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):
-                if wanted in path.read_bytes().split(b"\0"):
-                    found.append(int(path.parent.name))
-        return found
-
     def unfinished_runs(self) -> list[dg.DagsterRun]:
         """Runs that Dagster believes to be going on or about to start."""
         return list(self.instance.get_runs(RunsFilter(statuses=UNFINISHED)))
@@ -169,7 +159,7 @@ class Ground:
 
     def close(self) -> None:
         """Ends what is left of its processes; frees what this process holds."""
-        for pid in self.list_processes():
+        for pid in list_processes(self.home.folder):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.engine.dispose()
@@ -268,7 +258,7 @@ class _Daemon:
 
     def kill_one(self, draw: random.Random) -> bool:
         """Kills a worker of a run, mostly, or the code server or the daemon; False where there is none."""
-        servers, workers = self._find()
+        servers, workers = find_servers_and_workers(self._ground.home.folder)
         choice = draw.random()
         if choice < 0.15:
             self._process.kill()
@@ -288,18 +278,6 @@ class _Daemon:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(30)
 
-    def _find(self) -> tuple[list[int], list[int]]:
-        """Code servers, and workers of runs: the processes that a code server has started."""
-        pids = self._ground.list_processes()
-        lines = {pid: _read_command(pid) for pid in pids}
-        servers = [pid for pid, line in lines.items() if "dagster api grpc" in line]
-        workers = [
-            pid
-            for pid in pids
-            if _parent_of(pid) in servers and "resource_tracker" not in lines[pid]
-        ]
-        return servers, workers
-
 
 @contextmanager
 def _daemon(ground: Ground) -> Generator[_Daemon]:
@@ -308,6 +286,26 @@ def _daemon(ground: Ground) -> Generator[_Daemon]:
         yield daemon
     finally:
         daemon.end()
+
+
+def list_processes(home: Path) -> list[int]:
+    """Every process of a home (SLUICE_HOME), whoever started it."""
+    wanted = f"SLUICE_HOME={home}".encode()
+    found = list[int]()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if wanted in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def find_servers_and_workers(home: Path) -> tuple[list[int], list[int]]:
+    """Code servers of a home, and the workers of its runs: what a code server has started."""
+    pids = list_processes(home)
+    lines = {pid: _read_command(pid) for pid in pids}
+    servers = [pid for pid, line in lines.items() if " api grpc" in line]
+    workers = [pid for pid in pids if _parent_of(pid) in servers]
+    return servers, [pid for pid in workers if "resource_tracker" not in lines[pid]]
 
 
 def _read_command(pid: int) -> str:
@@ -355,7 +353,7 @@ def _wait_for_end(ground: Ground, run: "subprocess.Popen[bytes]") -> int | None:
 
 def _kill(ground: Ground, run: "subprocess.Popen[bytes]", *, everything: bool) -> None:
     """SIGKILL of the run alone, whose children have to notice, or of all processes of the home."""
-    for pid in ground.list_processes() if everything else [run.pid]:
+    for pid in list_processes(ground.home.folder) if everything else [run.pid]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     run.wait()

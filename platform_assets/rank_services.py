@@ -5,15 +5,18 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
+from uuid import uuid4
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.days import day_of
 from platform_assets.core.engine import OnProgress
 from platform_assets.core.objects import ObjectStore
+from platform_assets.core.owner import describe_owner
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
+from platform_assets.core.units import Attempt
 from platform_assets.http_services import find_network, make_policy
-from platform_assets.ranks.crawl import Crawl, Crawler, crawl_pages
+from platform_assets.ranks.crawl import Crawl, Crawler, check_today, crawl_pages
 from platform_assets.ranks.daily import DayReader, DayResult, read_day
 from platform_assets.ranks.day_table import publish_day
 from platform_assets.ranks.result_page import RankType, Surface
@@ -25,6 +28,7 @@ from platform_assets.ranks.search_page import (
     list_pages,
 )
 from platform_assets.ranks.source import PageSource
+from platform_assets.ranks.stored_page import note_wanted
 from platform_assets.ranks.tracking import RankRecord, Tracking, TrackingStatus, register
 from platform_assets.settings import Settings
 from resources.caps import Cap, find_cap
@@ -33,6 +37,7 @@ from resources.naver import CAP_NAMES, NaverCredentials, NaverHosts, NaverHttp
 from resources.naver_browser import NaverBrowser
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase
+from resources.state.leases import SqlLeases
 from resources.state.ledger import SqlLedger
 from resources.state.rank_histories import SqlRankHistories
 from resources.state.rank_trackings import SqlTrackings, TrackingFilter
@@ -43,6 +48,9 @@ BROWSER_TIMEOUT_SECONDS = 30.0
 PAGES_AT_ONCE = 2
 """Pages per host that are waited for: while one is slow, the next one's turn is not lost."""
 
+PAGE_LEASE_SECONDS = 600.0
+"""How long one page may take at most, with the longest pause of its host; then another run may fetch it, too."""
+
 HOLD_LIMIT = 1000
 """Pages that may wait for another try while the next ones are fetched."""
 
@@ -51,6 +59,27 @@ GROUP_LENGTH = 60
 
 READERS = 4
 """Trackings that are recorded at the same time."""
+
+
+class PageLeases:
+    """Claims of one run on pages, as named leases; satisfies `PageClaims`. A page keeps its name from day to day.
+
+    Args:
+        leases: The named leases.
+    """
+
+    def __init__(self, leases: SqlLeases) -> None:
+        self._leases = leases
+        self._attempt = Attempt(uuid4().hex, describe_owner())
+
+    def claim(self, page_id: str) -> bool:
+        """See `PageClaims.claim`."""
+        name = f"ranks/pages/{page_id}"
+        return self._leases.acquire(name, self._attempt, PAGE_LEASE_SECONDS) is not None
+
+    def release(self, page_id: str) -> None:
+        """See `PageClaims.release`."""
+        self._leases.release(f"ranks/pages/{page_id}", self._attempt)
 
 
 class RankServices:
@@ -122,6 +151,9 @@ class RankServices:
         wanted = TrackingFilter(status=TrackingStatus.ACTIVE, ids=ids or None)
         trackings = await asyncio.to_thread(self.trackings.list, wanted)
         pages = list_pages(trackings, self.source, self.view, self.settings.rank_location)
+        check_today(day, self.today)
+        numbers = [each.tracking_id for each in trackings]
+        await asyncio.to_thread(note_wanted, self._objects, day, numbers)
         async with self.open_source() as source:
             crawler = Crawler(
                 source=source,
@@ -129,6 +161,7 @@ class RankServices:
                 ledger=self._ledger,
                 clock=self._clock,
                 policy=self._crawl_policy,
+                claims=PageLeases(SqlLeases(self._state)),
                 delay_seconds=self.settings.crawl_delay_seconds,
                 on_progress=on_progress,
             )

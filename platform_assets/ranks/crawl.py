@@ -68,6 +68,18 @@ class RankLedger(PlanLedger, UnitLedger, ExtendableLedger, CorrectableLedger, Pr
     """All that this pipeline asks of a ledger."""
 
 
+class PageClaims(Protocol):
+    """Who is fetching which page, over all processes: two runs of a day may want the same one. Methods block."""
+
+    def claim(self, page_id: str) -> bool:
+        """Whether nobody else is fetching the page; now this run is."""
+        ...
+
+    def release(self, page_id: str) -> None:
+        """This run is done with it, one way or the other."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Crawler:
     """What fetching a day's pages needs.
@@ -78,6 +90,7 @@ class Crawler:
         ledger: Plans and units.
         clock: Stamps them.
         policy: Bounds and retries; its deadline ends the batch.
+        claims: Keep two runs from fetching a page at the same time.
         delay_seconds: Between two requests to a host: the first pause of one that turns us away, doubled each time.
         on_progress: See `run_units`.
     """
@@ -87,6 +100,7 @@ class Crawler:
     ledger: RankLedger
     clock: Clock
     policy: RunPolicy
+    claims: PageClaims
     delay_seconds: float
     on_progress: OnProgress | None = None
 
@@ -236,11 +250,27 @@ class _HostCrawl:
             RefusedError: Nothing can be fetched now: the host turns us away, or the day is over.
         """
         del run
-        page, objects = read_payload(unit.payload), self._crawler.objects
-        note = await asyncio.to_thread(find_note, objects, self._day, page.page_id)
-        if note is None or not note.understood:
-            note = await self._fetch(page)
+        page = read_payload(unit.payload)
+        note = await self._find(page) or await self._fetch_alone(page)
         return {"captured_at": note.captured_at.isoformat(), "bytes": note.size_bytes}
+
+    async def _find(self, page: SearchPage) -> PageNote | None:
+        """The note of a page that the day has and that is understood."""
+        note = await asyncio.to_thread(find_note, self._crawler.objects, self._day, page.page_id)
+        return note if note is not None and note.understood else None
+
+    async def _fetch_alone(self, page: SearchPage) -> PageNote:
+        """Fetches a page, unless another run is at it: it is looked for again at the next try then."""
+        claims = self._crawler.claims
+        if not await asyncio.to_thread(claims.claim, page.page_id):
+            raise TransientError(
+                f"another run is fetching the page of {page.keyword!r} now", kind="in_hand"
+            )
+        try:
+            # Again: it may have come between the look and the claim.
+            return await self._find(page) or await self._fetch(page)
+        finally:
+            await asyncio.shield(asyncio.to_thread(claims.release, page.page_id))
 
     async def _fetch(self, page: SearchPage) -> PageNote:
         crawler = self._crawler

@@ -36,6 +36,7 @@ from platform_assets.ranks.stored_page import (
     body_key,
     find_note,
     list_page_ids,
+    list_wanted,
     read_body,
 )
 from platform_assets.ranks.tracking import Capture, RankRecord, Tracking, TrackingStatus
@@ -193,7 +194,7 @@ def choose_trackings(
         day: The day.
         today: Today.
         recorded: Numbers of those with a record of the day.
-        planned: Numbers of those that a run of the day wanted, as far as that is still known.
+        planned: Numbers of those that a run of the day wanted or fetched for, as far as that is still known.
     """
     if day == today:
         return [each for each in trackings if each.status is TrackingStatus.ACTIVE]
@@ -221,14 +222,16 @@ def _prepare(
 ) -> tuple[dict[int, _Wanted], list[Unit], set[int]]:
     """What is wanted, the units of what can be said now, and the trackings whose page nobody got to."""
     today = day_of(reader.clock.now())
+    stored = list_page_ids(reader.objects, day)
+    # Today those that are active are wanted, whatever was.
+    captured = _find_captured(reader, day, trackings, stored) if day != today else set[int]()
     chosen = choose_trackings(
         trackings,
         day,
         today,
         reader.histories.find_recorded(day),
-        _find_planned(reader.ledger, day),
+        _find_planned(reader.ledger, day) | captured,
     )
-    stored = list_page_ids(reader.objects, day)
     if chosen and not stored and day != today:
         raise PermanentError(
             f"no page of {day} is stored: it was not crawled, or its pages are past SLUICE_RANK_PAGES_DAYS",
@@ -257,6 +260,18 @@ def _find_page(
             return _Wanted(tracking, page.page_id, page.surface)
     failures = [failed[page.page_id] for page in candidates if page.page_id in failed]
     return _Wanted(tracking, None, None, failures[0] if failures else None)
+
+
+def _find_captured(
+    reader: DayReader, day: str, trackings: Sequence[Tracking], stored: set[str]
+) -> set[int]:
+    """Trackings that a run of the day fetched for, and whose page came, whatever became of them since."""
+    wanted = list_wanted(reader.objects, day)
+    return {
+        each.tracking_id
+        for each in trackings
+        if each.tracking_id in wanted and _find_page(reader, each, stored, {}).page_id is not None
+    }
 
 
 def _find_planned(ledger: RankLedger, day: str) -> set[int]:

@@ -2,6 +2,7 @@
 
     ranks/pages/dt=2026-11-21/<page id>.<start of its SHA-256>.gz
     ranks/pages/dt=2026-11-21/<page id>.json
+    ranks/pages/dt=2026-11-21/<start of its SHA-256>.ids     for which trackings a run has fetched
 
 The note is written last: a page is there when its note is. The first one of a day that is understood stays. Of two
 writers at once each writes a body of its own, and the note says whose counts.
@@ -10,6 +11,8 @@ writers at once each writes a body of its own, and the note says whose counts.
 import gzip
 import hashlib
 import zlib
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -22,6 +25,7 @@ from platform_assets.core.objects import ObjectExistsError, ObjectMissingError, 
 from platform_assets.ranks.search_page import SearchPage
 
 _NOTE = ".json"
+_WANTED = ".ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,23 @@ def list_page_ids(objects: ObjectStore, day: str) -> set[str]:
     """Names of the pages that a day has."""
     names = (info.key.rpartition("/")[2] for info in objects.list(f"{_folder(day)}/"))
     return {name.removesuffix(_NOTE) for name in names if name.endswith(_NOTE)}
+
+
+def note_wanted(objects: ObjectStore, day: str, tracking_ids: Sequence[int]) -> None:
+    """Remembers for which trackings a run fetches: one that is paused before its page is read keeps its rank."""
+    data = msgspec.json.encode(sorted(tracking_ids))
+    name = f"{hashlib.sha256(data).hexdigest()[:12]}{_WANTED}"
+    objects.put(join_key(_folder(day), name), data)
+
+
+def list_wanted(objects: ObjectStore, day: str) -> set[int]:
+    """Numbers of the trackings for which the runs of a day have fetched; what cannot be read is passed over."""
+    wanted: set[int] = set()
+    for info in objects.list(f"{_folder(day)}/"):
+        if info.key.endswith(_WANTED):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, ObjectMissingError):
+                wanted |= msgspec.json.decode(objects.get(info.key), type=set[int])
+    return wanted
 
 
 def read_body(objects: ObjectStore, day: str, note: PageNote) -> bytes:

@@ -1,6 +1,7 @@
 # pyright: standard
 """A day of ranks through Dagster: what is fetched, told, missing, read again; over a played Naver."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,9 @@ from dagster._core.execution.api import execute_run
 from platform_assets.core.clock import SystemClock
 from platform_assets.core.days import SEOUL
 from platform_assets.core.errors import PermanentError, TransientError
+from platform_assets.core.owner import describe_owner
 from platform_assets.core.redrive import FailureFilter
+from platform_assets.core.units import Attempt
 from platform_assets.definitions import build_definitions
 from platform_assets.partitions import today
 from platform_assets.ranks.day_state import DayState, read_state
@@ -32,11 +35,14 @@ from platform_assets.ranks.glue import (
     RANKS_READ,
     TRACKINGS_TAG,
 )
+from platform_assets.ranks.result_page import RankType, Surface
+from platform_assets.ranks.search_page import build_page
 from platform_assets.ranks.stored_page import list_page_ids
 from platform_assets.ranks.tracking import TrackingStatus
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from resources.run_ends_resource import find_second_chances
+from resources.state.leases import SqlLeases
 from tests.fakes.clock import START, FakeClock
 from tests.unit.ranks.bench import PlayedNaver, make_body, post
 
@@ -444,6 +450,37 @@ def test_the_first_rank_of_a_new_tracking_is_captured_alone(rig: Rig):
     assert rig.ranks(DAY) == {3: 3}
     assert rig.run_day(DAY).is_success
     assert rig.naver.asked == {"keyword 1": 1, "keyword 3": 1}
+
+
+def test_a_page_that_another_run_holds_is_left_to_it_and_one_of_a_dead_run_is_not(rig: Rig):
+    rig.register(2)
+    first, second = (
+        build_page(RankType.BLOG, f"keyword {number}", Surface.OPENAPI).page_id for number in (1, 2)
+    )
+    leases = SqlLeases(rig.services.state)
+    living = Attempt("first rank", "a|process|of|another|host")
+    leases.acquire(f"ranks/pages/{first}", living, DAY_SECONDS)
+    dead = f"{describe_owner().rpartition('|')[0]}|0"
+    leases.acquire(f"ranks/pages/{second}", Attempt("killed", dead), DAY_SECONDS)
+    run = rig.run_day(DAY)
+    assert rig.naver.asked == {"keyword 2": 1}
+    assert f"{DAY} tracking 1 (in_hand)" in rig.failure(run)
+    assert rig.ends_transient(run)
+    leases.release(f"ranks/pages/{first}", living)
+    assert rig.run_day(DAY).is_success
+    assert rig.naver.asked == {"keyword 1": 1, "keyword 2": 1}
+
+
+def test_a_day_that_was_fetched_and_never_read_keeps_trackings_that_were_paused_since(rig: Rig):
+    rig.register(3)
+    rig.services.ranks.trackings.set_status(3, TrackingStatus.PAUSED)
+    asyncio.run(rig.services.ranks.crawl(DAY))
+    rig.services.ranks.trackings.set_status(1, TrackingStatus.PAUSED)
+    rig.clock.advance(2 * DAY_SECONDS)
+    for number in (1, 3):
+        rig.services.ranks.trackings.set_status(number, TrackingStatus.ACTIVE)
+    assert rig.run_day(DAY, "reparse_ranks").is_success
+    assert rig.ranks(DAY) == {1: 3, 2: 3}, "the third one was paused when the day was fetched"
 
 
 def test_a_tag_that_names_no_trackings_is_refused(rig: Rig):

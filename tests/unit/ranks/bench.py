@@ -105,6 +105,28 @@ class PlayedNaver:
 
 
 @dataclass
+class PlayedClaims:
+    """Claims in memory; satisfies `PageClaims`.
+
+    Attributes:
+        others: Pages that another run is fetching.
+        held: Pages that this run is fetching.
+    """
+
+    others: set[str] = field(default_factory=set[str])
+    held: set[str] = field(default_factory=set[str])
+
+    def claim(self, page_id: str) -> bool:
+        if page_id in self.others | self.held:
+            return False
+        self.held.add(page_id)
+        return True
+
+    def release(self, page_id: str) -> None:
+        self.held.discard(page_id)
+
+
+@dataclass
 class PlayedHistories:
     """Records in memory; satisfies `Histories`."""
 
@@ -135,6 +157,7 @@ class Bench:
     clock: FakeClock = field(default_factory=FakeClock)
     naver: PlayedNaver = field(default_factory=PlayedNaver)
     histories: PlayedHistories = field(default_factory=PlayedHistories)
+    claims: PlayedClaims = field(default_factory=PlayedClaims)
 
     def __post_init__(self) -> None:
         self.objects = MemoryObjectStore(self.clock)
@@ -144,7 +167,9 @@ class Bench:
         pages = list_pages(
             self.trackings if trackings is None else trackings, RankSource.OPENAPI, RankView.TAB
         )
-        crawler = Crawler(self.naver, self.objects, self.ledger, self.clock, self.policy, 2.0)
+        crawler = Crawler(
+            self.naver, self.objects, self.ledger, self.clock, self.policy, self.claims, 2.0
+        )
         return await crawl_pages(crawler, day_of(self.clock.now()), pages, group)
 
     def crawl(self, trackings: Sequence[Tracking] | None = None, group: str = "") -> Crawl:

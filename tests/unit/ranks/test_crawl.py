@@ -118,6 +118,36 @@ def test_a_block_page_is_no_page_and_is_asked_for_again():
     assert bench.naver.asked == {"keyword 1": 2}
 
 
+def test_a_page_that_another_run_is_fetching_is_waited_for_and_not_fetched_twice():
+    bench = Bench([make_tracking(1), make_tracking(2)])
+
+    async def crawl_both() -> None:
+        alone, day = bench.acrawl([bench.trackings[0]], group="1"), bench.acrawl()
+        crawls = await asyncio.gather(alone, day)
+        assert [crawl.report.complete for crawl in crawls] == [True, True]
+
+    run(crawl_both())
+    assert bench.naver.asked == {"keyword 1": 1, "keyword 2": 1}
+    assert bench.claims.held == set()
+
+
+def test_a_page_that_another_run_never_gives_back_fails_alone():
+    bench = Bench([make_tracking(1), make_tracking(2)])
+    bench.claims.others = {
+        page.page_id for page in list_pages([bench.trackings[0]], RankSource.OPENAPI, RankView.TAB)
+    }
+    report = bench.crawl().report
+    assert [failure.kind for failure in report.failures] == ["in_hand"]
+    assert report.done == 1
+
+
+def test_a_page_that_failed_is_given_back():
+    bench = Bench([make_tracking(1)])
+    bench.naver.faults["keyword 1"] = [PermanentError("no", kind="bad_request")]
+    bench.crawl()
+    assert bench.claims.held == set()
+
+
 def test_the_error_page_of_a_gateway_with_status_200_is_asked_for_again():
     bench = Bench([make_tracking(1)])
     bench.naver.faults["keyword 1"] = [b"<html><body><h1>502 Bad Gateway</h1></body></html>"]
@@ -248,7 +278,9 @@ def test_a_past_or_future_day_is_refused_before_anything_is_asked():
 
 
 async def crawl_day(bench: Bench, day: str) -> None:
-    crawler = Crawler(bench.naver, bench.objects, bench.ledger, bench.clock, bench.policy, 2.0)
+    crawler = Crawler(
+        bench.naver, bench.objects, bench.ledger, bench.clock, bench.policy, bench.claims, 2.0
+    )
     await crawl_pages(crawler, day, [])
 
 
@@ -294,7 +326,14 @@ def test_progress_of_all_hosts_is_told_as_one():
     told: list[Progress] = []
     pages = list_pages(bench.trackings, RankSource.OPENAPI, RankView.TAB)
     crawler = Crawler(
-        bench.naver, bench.objects, bench.ledger, bench.clock, bench.policy, 2.0, told.append
+        bench.naver,
+        bench.objects,
+        bench.ledger,
+        bench.clock,
+        bench.policy,
+        bench.claims,
+        2.0,
+        told.append,
     )
     run(crawl_pages(crawler, TODAY, pages))
     assert (told[-1].total, told[-1].done) == (2, 2)

@@ -11,6 +11,8 @@ from platform_assets.ranks.stored_page import (
     drop_pages,
     find_note,
     list_page_ids,
+    list_wanted,
+    note_wanted,
     read_body,
     store_page,
 )
@@ -108,3 +110,17 @@ def test_old_days_are_dropped_whole_and_the_first_kept_day_stays():
     assert list_page_ids(objects, "2026-11-19") == list_page_ids(objects, DAY) == {PAGE.page_id}
     assert list_page_ids(objects, "2026-10-01") == set()
     assert objects.head("ranks/daily/dt=2026-10-01/ranks.parquet") is not None
+
+
+def test_what_runs_of_a_day_fetched_for_is_remembered_with_its_pages():
+    objects = MemoryObjectStore()
+    note_wanted(objects, "2026-11-20", [3, 1])
+    note_wanted(objects, "2026-11-20", [1, 3])
+    note_wanted(objects, "2026-11-20", [7])
+    assert list_wanted(objects, "2026-11-20") == {1, 3, 7}
+    assert list_wanted(objects, "2026-11-21") == set()
+    assert list_page_ids(objects, "2026-11-20") == set()
+    objects.put("ranks/pages/dt=2026-11-20/damaged.ids", b"\xff")
+    assert list_wanted(objects, "2026-11-20") == {1, 3, 7}
+    assert drop_pages(objects, "2026-11-21") == 3
+    assert list_wanted(objects, "2026-11-20") == set()

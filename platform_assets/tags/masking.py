@@ -16,30 +16,64 @@ MASK = "*"
 
 _BREAK = r"[\s\-.)(_/~]{0,3}"
 _BREAK_IN_LINE = r"(?:[^\S\n]|[-.)(_/~]){0,3}"
+# What people write between the parts of a mobile number to get past filters. Nobody writes so with a date or a price,
+# whose parts have other lengths.
+_WIDE_BREAK = r"[^\S\n]{0,8}[-.)(_/~,:*=|]{0,8}[^\S\n]{0,8}"
+_LOOSE_BREAK = r"[-.)(_/~,:*=| ]{0,2}"
+_DATE = r"(?:19|20)\d\d[-./]\d\d?[-./]\d\d?(?!\d)"
+# Paths of news have a number behind their date: /2017/08/22/0200000000AKR...
+_NO_NEWS = r"(?<!/\d\d/\d\d/)"
 _AREA = r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50[-. ]?[2-8])"
 _ABROAD = rf"(?:\+|00)?82{_BREAK_IN_LINE}(?:\(?0\)?{_BREAK_IN_LINE})?"
 
 # 010 is followed by eight digits, the older prefixes by seven or eight.
 _MOBILE = re.compile(
-    rf"""(?<!\d)(?<!\b0\.)(?:{_ABROAD}1|\(?01)
+    rf"""(?=[+(08])(?<!\d)(?<!\b0\.){_NO_NEWS}(?:{_ABROAD}1|\(?01)
     (?: 0{_BREAK}\d{{4}}{_BREAK}\d{{4}}
       | 0(?!\d){_BREAK}\d{{3}}(?!\d){_BREAK}\d{{4}}
       | [16-9]{_BREAK}\d{{3,4}}{_BREAK}\d{{4}} )(?!\d)""",
     re.VERBOSE | re.ASCII,
 )
+_SPELLED = re.compile(
+    rf"""(?<!\d)(?<!\b0\.)(?<!\d[.,:])(?:
+      010{_WIDE_BREAK}\d{{4}}{_WIDE_BREAK}\d{{4}}
+    | 010(?!{_LOOSE_BREAK}{_DATE})(?:{_LOOSE_BREAK}\d){{8}} )(?!\d)""",
+    re.VERBOSE | re.ASCII,
+)
+_LETTERS = re.compile(
+    rf"[0Oo][1lI][0Oo](?<!010)(?<![A-Za-z0-9]...){_WIDE_BREAK}\d{{4}}{_WIDE_BREAK}\d{{4}}(?!\d)",
+    re.ASCII,
+)
+_HANGUL = re.compile(
+    rf"(?:공일공|영일영|공일[일육칠팔구])(?:{_LOOSE_BREAK}[\d공영일이삼사오육칠팔구]){{8}}(?!\d)",
+    re.ASCII,
+)
 _LANDLINE = re.compile(
-    rf"""(?<!\d)(?<!\b0\.)(?:\(?0|(?:\+|00)82{_BREAK_IN_LINE}(?:\(?0\)?)?{_BREAK_IN_LINE}){_AREA}
+    rf"""(?=[+(0])(?<!\d)(?<!\b0\.){_NO_NEWS}(?:\(?0|(?:\+|00)82{_BREAK_IN_LINE}(?:\(?0\)?)?{_BREAK_IN_LINE}){_AREA}
     {_BREAK_IN_LINE}\d{{3,4}}{_BREAK_IN_LINE}\d{{4}}(?!\d)""",
     re.VERBOSE | re.ASCII,
 )
+# With the century written out, the digit behind the date must be one of that century: order numbers look alike.
 _RESIDENT = re.compile(
-    r"(?<!\d)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])[\s\-._~]{0,3}[1-8]\d{6}(?!\d)", re.ASCII
+    r"(?=\d)(?<!\d)(?:(19|20)?)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+    r"([\s\-._~/=:,]{0,3})([1-8])\d{6}(?!\d)",
+    re.ASCII,
 )
-_DOMAIN = re.compile(r"@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}")
+_OF_CENTURY = {"19": "1256", "20": "3478"}
+_DOMAIN = re.compile(
+    r"\s{0,3}(?:@|골뱅이|[(\[]\s?at\s?[)\]])\s{0,3}(?:[A-Za-z0-9가-힣-]{1,63}(?:\.|\s?\(dot\)\s?))+"
+    r"(?:xn--[A-Za-z0-9-]{2,59}|[A-Za-z]{2,24}|한국|닷컴|닷넷)",
+    re.IGNORECASE,
+)
+_AT_WORDS = ("골뱅이", "at)", "AT)", "at]", "AT]", "at )", "at ]")
 _LOCAL = re.compile(r"[A-Za-z0-9_%+-][A-Za-z0-9._%+-]{0,63}\Z")
 
-_NINE_DIGITS = re.compile(r"(?:\d\D{0,6}+){8}\d")
-"""What every number above has: nine digits, never more than six other characters between two of them."""
+_NINE_DIGITS = re.compile(r"(?:\d\D{0,8}+){8}\d")
+"""What every number above has: nine digits, never more than eight other characters between two of them."""
+
+_ROUND_DIGITS = "⓪①②③④⑤⑥⑦⑧⑨₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹❶❷❸❹❺❻❼❽❾"
+_ROUND_FOLDINGS = {ord(digit): str(unicodedata.digit(digit)) for digit in _ROUND_DIGITS}
+_HAS_ROUND = re.compile(f"[{_ROUND_DIGITS}]")
 
 _SPACES = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f"
@@ -57,19 +91,37 @@ def mask(text: str) -> str:
 
 def find_personal(text: str) -> Sequence[Span]:
     """Where personal data is, in no order; spans may overlap."""
-    at = "@" in text or "＠" in text  # noqa: RUF001 - people write it
+    at = "@" in text or "＠" in text or any(map(text.__contains__, _AT_WORDS))  # noqa: RUF001 - people write it
+    spoken = "공일" in text or "영일영" in text
     digits = _NINE_DIGITS.search(text)
-    if not at and not digits:
+    rounded = not text.isascii() and _HAS_ROUND.search(text)
+    if not at and not digits and not spoken and not rounded:
         return ()
     folded = text if text.isascii() else text.translate(_foldings())
     found: list[Span] = []
+    if spoken:
+        found += (match.span() for match in _HANGUL.finditer(folded))
     if digits:
-        found += (match.span() for match in _MOBILE.finditer(folded))
-        found += (match.span() for match in _LANDLINE.finditer(folded))
-        found += (m.span() for m in _RESIDENT.finditer(folded) if int(m[2]) <= _DAYS.get(m[1], 31))
+        found += _find_numbers(folded)
+    if rounded:  # besides, for a small digit behind a number may be the sign of a footnote
+        found += _find_numbers(folded.translate(_ROUND_FOLDINGS))
     if at:
         found += _find_addresses(folded)
     return found
+
+
+def _find_numbers(folded: str) -> Iterator[Span]:
+    patterns = (_MOBILE, _LANDLINE, _LETTERS)
+    for pattern in (*patterns, _SPELLED) if "010" in folded else patterns:
+        yield from (match.span() for match in pattern.finditer(folded))
+    yield from (match.span() for match in _RESIDENT.finditer(folded) if _is_resident(match))
+
+
+def _is_resident(match: re.Match[str]) -> bool:
+    century, month, day, between, digit = match.groups()
+    if int(day) > _DAYS.get(month, 31):
+        return False
+    return century is None or (between != "" and digit in _OF_CENTURY[century])
 
 
 def cover(text: str, spans: Sequence[Span]) -> str:
@@ -101,4 +153,4 @@ def _foldings() -> dict[int, str]:
     folded |= dict.fromkeys(map(ord, _SPACES), " ")
     # The Korean vowel and the Japanese long mark look like dashes and are written for them.
     folded |= dict.fromkeys(map(ord, "‐‑‒–—―−﹣⁃ㅡーｰ─━"), "-")  # noqa: RUF001
-    return folded | dict.fromkeys(map(ord, "·‧・∙•。｡"), ".")
+    return folded | dict.fromkeys(map(ord, "·‧・∙•。｡ㆍ…"), ".")

@@ -9,7 +9,7 @@ from platform_assets.tags.folding import fold
 from platform_assets.tags.matching import Matcher, Pattern, Span
 from platform_assets.tags.particles import VERB_STEMS, Allowed
 
-TAG_VERSION = "1"
+TAG_VERSION = "2"
 """Of the rules and of the tables that are written by them: another one makes tagged tables outdated."""
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
@@ -152,3 +154,48 @@ def test_the_advice_of_the_error_mends_the_table_and_breaks_no_other(delivery: D
     assert tables["odd"].rows_tagged == 1
     assert tables["good"].state is TableState.SKIPPED
     assert {outcome.reason for outcome in delivery.shards.values()} == {None}
+
+
+def test_phone_numbers_with_other_separators_are_masked_and_harmless_numbers_stay(
+    delivery: Delivery, cases: Path
+):
+    folder = cases / "11-phone-numbers-with-other-separators"
+    harmless = (folder / "harmless.txt").read_text().splitlines()
+    phones = (folder / "phones.txt").read_text().splitlines()
+    for table_id, texts in (("phones", phones), ("harmless", harmless)):
+        rows = [json.dumps({"id": number, "body": text}) for number, text in enumerate(texts)]
+        delivery.put(f"{table_id}.jsonl", "\n".join(rows))
+    tables = delivery.run()
+    assert {table.personal for table in tables.values()} == {0}
+    assert [row["body"] for row in delivery.read("phones")] == ["*" * len(text) for text in phones]
+    assert [row["body"] for row in delivery.read("harmless")] == harmless
+
+
+RARE = "뷁믜쓩쌰쬬뙇쨘햏뜌꿻뾱숖"
+
+
+def test_no_syllable_is_garbled_in_what_a_strict_writer_of_euc_kr_spelled_out(delivery: Delivery):
+    random = Random(5)
+    common = "가나다라마바사아자차카타파하선크림이좋아요별로예요정말추천해"
+    bodies = [
+        "".join(random.choices(common + " ", k=random.randrange(5, 60)))
+        + random.choice(RARE)
+        + "".join(random.choices(common + RARE, k=random.randrange(0, 8)))
+        for _ in range(4000)
+    ]
+    table = "id,body\n" + "".join(f"{number},{body}\n" for number, body in enumerate(bodies))
+    delivery.put("strict.csv", table.encode("euc-kr"))
+    # Who writes CP949 needs no such spelling: a blank and jamo are what they look like.
+    jokes = ["ㅤㅋㅏㄱ", "뷁 ㅤㅂㅞㄺ", "ㅤㅋㅋㅋ", *["정말 좋아요 추천해요"] * 5]
+    table = "id,body\n" + "".join(f"{number},{body}\n" for number, body in enumerate(jokes))
+    delivery.put("jokes.csv", table.encode("cp949"))
+    tables = delivery.run()
+    garbled = [
+        (body, row["body"])
+        for body, row in zip(bodies, delivery.read("strict"), strict=True)
+        if row["body"] != body
+    ]
+    assert garbled == []
+    assert tables["strict"].unsure_syllables == 0
+    assert [row["body"] for row in delivery.read("jokes")][:3] == ["ㅤㅋㅏㄱ", "뷁 뷁", "ㅤㅋㅋㅋ"]
+    assert tables["jokes"].unsure_syllables == 1

@@ -167,3 +167,32 @@ def test_long_text_without_an_end_takes_linear_time(unit: str):
     started = time.process_time()
     mask(unit * (300_000 // len(unit)))
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        "010ㆍ1234ㆍ5678", "010,1234,5678", "010:1234:5678", "010*1234*5678", "010|1234|5678", "010=1234=5678",
+        "010……1234……5678", "010     1234     5678", "010-12 34-5678", "010 1 2 3 4 5 6 7 8", "공일공-1234-5678",
+        "공일공 일이삼사 오육칠팔", "영일영-1234-5678", "O1O-1234-5678", "o1o 1234 5678", "0l0-1234-5678",
+        "⓪①⓪-①②③④-⑤⑥⑦⑧", "010₁₂₃₄5678", "900101/1234567", "900101=1234567", "900101:1234567", "900101,1234567",
+        "19900101-1234567", "20050101-3234567", "kim @ example.com", "kim(at)example.com", "kim [at] example.com",
+        "kim골뱅이naver.com", "kim 골뱅이 naver.com", "kim@한글.kr", "kim@한글.한국", "kim@xn--bj0bj06e.xn--3e0b707e",
+        "kim(at)naver(dot)com",
+    ],
+)  # fmt: skip
+def test_what_people_write_to_get_past_filters_is_masked(personal: str):
+    assert mask(f"연락은 {personal} 주세요") == f"연락은 {'*' * len(personal)} 주세요"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "주문번호 20240105-0001234", "주문번호 20240105-1234567", "번호 010 2024-01-05", "가격 1,012,345,678원",
+        "좌표 37.5012345, 127.0123456", "ISBN 9788960000000", "골뱅이 무침 10.5", "회의 @ 3.5층", "영일만 공일오비",
+        "2023.01.02~2023.12.3", "https://news.example/bulletin/2017/08/22/0200000000AKR20170822010100001.HTML",
+        "x²³ + y₁₂", "1,010,1234원",
+    ],
+)  # fmt: skip
+def test_what_looks_a_little_like_it_stays(text: str):
+    assert mask(text) == text

@@ -219,3 +219,10 @@ def is_hangul(character: str) -> bool:
 def test_the_automaton_finds_what_the_rules_say(text: str, terms: list[Term]):
     found = [(match.start, match.end) for match in make_tagger(*terms).find(text)]
     assert found == find_slowly(text, terms)
+
+
+def test_full_width_letters_and_digits_are_the_plain_ones_and_move_nothing():
+    wide = "SPF50".translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)})
+    text = f"선크림 {wide}은 순해요"
+    assert make_tagger("SPF50").find(text) == [Match("SPF50", "SPF50", 4, 9)]
+    assert find("SPF50은", wide) == ["SPF50"]

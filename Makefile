@@ -20,8 +20,9 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq insta
 
 # The home comes from .env here: with the variable exported, `dagster dev` warns that the dagster.yaml beside it, which
 # is the one that the home links to, will not be used.
+# It is `dagster dev` with a guard in front of its webserver (docs/front-door.md).
 # Warnings out of click say that the command is superseded.
-DEV := env -u DAGSTER_HOME PYTHONWARNINGS=ignore:::click.core $(BIN)/dagster dev
+DEV := env -u DAGSTER_HOME PYTHONWARNINGS=ignore:::click.core $(BIN)/python -m platform_assets.webserver dev
 
 PORT ?= 3000
 DEMO_HOME := $(CURDIR)/.sluice/demo

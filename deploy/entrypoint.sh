@@ -6,7 +6,7 @@ role=${1:-help}
 [ $# -eq 0 ] || shift
 
 case $role in
-webserver) exec dagster-webserver -h 0.0.0.0 -p 3000 -w /srv/sluice/workspace.yaml "$@" ;;
+webserver) exec python -m platform_assets.webserver -h 0.0.0.0 -p 3000 -w /srv/sluice/workspace.yaml "$@" ;;
 daemon) exec dagster-daemon run -w /srv/sluice/workspace.yaml "$@" ;;
 code-server) exec dagster code-server start -h 0.0.0.0 -p 4000 -m platform_assets.definitions "$@" ;;
 api) exec python -m api "$@" ;;

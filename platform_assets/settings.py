@@ -344,6 +344,11 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3000",
         description="Dagster's webserver, which the REST API starts runs through.",
     )
+    dagster_hosts: str = Field(
+        default="",
+        description="Names that Dagster's webserver is asked by, with commas between, besides this machine's own and "
+        "the one in SLUICE_DAGSTER_URL.",
+    )
     alert_webhook_url: SecretStr = Field(
         default=SecretStr(""),
         description="Where alerts are posted, besides the log; empty: nowhere.",

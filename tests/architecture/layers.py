@@ -41,6 +41,7 @@ LAYERS = (
     ("platform_assets/http_services.py", Layer.ASSEMBLY),
     ("platform_assets/command_line.py", Layer.ASSEMBLY),
     ("platform_assets/demo/**", Layer.ENTRY),
+    ("platform_assets/webserver/__main__.py", Layer.GLUE),  # Dagster's own command lines
     ("platform_assets/**/__main__.py", Layer.ENTRY),
     ("platform_assets/tags/task.py", Layer.ENTRY),
     ("platform_assets/tags/service.py", Layer.ENTRY),

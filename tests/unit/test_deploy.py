@@ -190,7 +190,10 @@ def read_calls(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("role", "program"),
     [
-        ("webserver", "dagster-webserver -h 0.0.0.0 -p 3000 -w /srv/sluice/workspace.yaml --more"),
+        (
+            "webserver",
+            "python -m platform_assets.webserver -h 0.0.0.0 -p 3000 -w /srv/sluice/workspace.yaml --more",
+        ),
         ("daemon", "dagster-daemon run -w /srv/sluice/workspace.yaml --more"),
         (
             "code-server",

@@ -143,6 +143,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         alert_webhook_secret=SECRET,
         unit_lease_seconds="2.5",
         api_connections="99",
+        dagster_hosts="dagster.example",
         api_proxies="10.0.0.1, 10.1.0.0/16",
         audit_days="30",
         proxy=f"http://me:{SECRET}@127.0.0.1:3128",
@@ -156,6 +157,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert settings.state_database_url == "postgresql+psycopg2://me@db:5432/sluice"
     assert settings.object_store_url == "s3://bucket/prefix"
     assert settings.log_path == tmp_path / "log.jsonl"
+    assert settings.dagster_hosts == "dagster.example"
     assert (settings.api_connections, settings.audit_days) == (99, 30)
     assert settings.api_proxies == "10.0.0.1, 10.1.0.0/16"
     assert settings.proxy.get_secret_value() == f"http://me:{SECRET}@127.0.0.1:3128"

@@ -176,7 +176,7 @@ async def test_requests_beyond_the_rate_are_429_with_the_seconds_to_wait(
         assert (await other.get(f"{BATCH}/status")).status_code == 200
 
 
-async def test_strangers_are_counted_by_address_and_leave_no_audit_beyond_the_rate(
+async def test_strangers_are_counted_by_address_and_leave_no_audit(
     services: Services, runs: FakeRuns
 ):
     services.settings = services.settings.model_copy(update={"api_requests_per_minute": 2})
@@ -187,7 +187,7 @@ async def test_strangers_are_counted_by_address_and_leave_no_audit_beyond_the_ra
             response = await client.post(f"{BATCH}/advertisers", headers=headers)
             assert response.status_code == (401 if n < 2 else 429)
         assert (await other.get(f"{BATCH}/health")).status_code == 200
-    assert [entry.status for entry in audited(services)] == [401, 401]
+    assert audited(services) == []
 
 
 def test_a_minted_token_is_found_by_its_entry_and_is_not_in_it():

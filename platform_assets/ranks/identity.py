@@ -27,6 +27,9 @@ BLOG_ID = re.compile(r"[a-z0-9_-]{2,40}")
 CAFE_NAME = re.compile(r"[a-z0-9_-]{2,60}")
 SEGMENT = re.compile(r"[a-z]+")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?=//|%2f)", re.IGNORECASE)
+OTHER_SITE = re.compile(
+    r"(?!.*(?:^|\.)(?:naver\.com|blog\.me)$)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"
+)
 PAGE_FILE = re.compile(r"\.(naver|nhn)$")
 # First segments of place and map hosts that are no kind of business.
 NO_BUSINESS = frozenset({"my", "share", "bookmark", "bookmarks", "theme", "themes"})
@@ -94,8 +97,7 @@ def identify_target(rank_type: RankType, text: str) -> str:
     link = split_link(given)
     found = identify(link) if link is not None else None
     if found is None:
-        known = HINTS.get(link.host) if link is not None else None
-        raise bad_target(rank_type, text, known or "no such URL is known")
+        raise bad_target(rank_type, text, explain_unknown(link))
     if found[0] is not rank_type:
         raise bad_target(rank_type, text, f"it is a {found[0]} ({found[1]})")
     if found[1].startswith("cafe.naver.com/~"):
@@ -106,6 +108,20 @@ def identify_target(rank_type: RankType, text: str) -> str:
             "open the post and give the URL with the name, which `copy URL` on the post gives",
         )
     return found[1]
+
+
+def explain_unknown(link: Link | None) -> str:
+    """Why nothing can be tracked by an address, and what to give instead."""
+    if link is None:
+        return "no such URL is known"
+    if known := HINTS.get(link.host):
+        return known
+    if OTHER_SITE.fullmatch(link.host):
+        return (
+            f"it is on {link.host}, and only posts of Naver's blogs and cafes, and its places, can be tracked: posts "
+            "of other sites count as positions of the results, and cannot be a target themselves"
+        )
+    return "no such URL is known"
 
 
 def bad_target(rank_type: RankType, text: str, reason: str) -> PermanentError:

@@ -161,6 +161,22 @@ def test_an_address_without_one_meaning_is_refused_with_what_to_give_instead(url
         assert refused.value.kind == "bad_target"
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://name.tistory.com/123", "name.tistory.com"),
+        ("https://brunch.co.kr/@name/12", "brunch.co.kr"),
+        (wrap("https://name.tistory.com/123"), "name.tistory.com"),
+    ],
+)
+def test_a_post_of_another_site_is_refused_by_its_site(url: str, host: str):
+    with pytest.raises(
+        PermanentError, match=f"it is on {host}, and only posts of Naver"
+    ) as refused:
+        target(RankType.BLOG, url)
+    assert refused.value.kind == "bad_target"
+
+
 @given(NUMBERS, NUMBERS, STARTS)
 def test_a_cafe_post_by_number_is_one_result_and_no_target(cafe: int, number: int, start: str):
     canonical = f"cafe.naver.com/~{cafe}/{number}"

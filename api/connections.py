@@ -105,10 +105,10 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclass of asyncio's, and do all that is asked of one.
+        self._transport = cast("asyncio.Transport", transport)
         self.peer = transport.get_extra_info("peername")
-        self._inner.connection_made(transport)
+        self._inner.connection_made(self._transport)
         self._start_timer()
         self._connections.add(self)
 

@@ -26,8 +26,10 @@ DEV := env -u DAGSTER_HOME PYTHONWARNINGS=ignore:::click.core $(BIN)/python -m p
 
 PORT ?= 3000
 DEMO_HOME := $(CURDIR)/.sluice/demo
-# Test workers: the cores, at most 8 (a container may see all cores of its host; a worker takes about 200 MB).
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); [ "$$n" -le 8 ] || n=8; echo "$$n")
+# Test workers: one for each core, at most 8 (a container may see all cores of its host; a worker takes about 200 MB).
+# Of all tests many wait for processes: half as many workers again, so that no core does.
+CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); [ "$$n" -le 8 ] || n=8; echo "$$n")
+JOBS ?= $(shell echo $$(($(CORES) + ($(CORES) + 1) / 2)))
 # Benchmarks that take minutes: they run by name only.
 LONG_BENCHES := collector caps tenants products ranks
 # Parts of others, started by them.
@@ -87,7 +89,7 @@ test: $(VENV)/.dev home ## All tests, the slow ones too, a share of long repetit
 
 .PHONY: fast
 fast: $(VENV)/.dev ## While you work, under a minute: the tests of single modules of the platform (ARGS="-k lease")
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile fast -m 'not slow' \
+	@$(BIN)/python -m pytest -n $(CORES) --dist worksteal --hypothesis-profile fast -m 'not slow' \
 	  --ignore tests/unit/sandbox --ignore tests/unit/benchmarks tests/unit $(ARGS)
 
 .PHONY: soak

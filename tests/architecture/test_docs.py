@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from platform_assets.settings import list_variables
 from tests.architecture.paths_in_docs import (
     find_links,
@@ -25,30 +23,37 @@ def read(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("doc", DOCS)
-def test_every_link_of_a_doc_leads_to_a_file(doc: str) -> None:
-    folder = (ROOT / doc).parent
-    assert [link for link in find_links(read(doc)) if not (folder / link).exists()] == []
+def test_every_link_of_the_docs_leads_to_a_file() -> None:
+    assert [
+        (doc, link)
+        for doc in DOCS
+        for link in find_links(read(doc))
+        if not ((ROOT / doc).parent / link).exists()
+    ] == []
 
 
-@pytest.mark.parametrize("doc", DOCS)
-def test_every_path_that_a_doc_names_exists(doc: str) -> None:
+def test_every_path_that_the_docs_name_exists() -> None:
     files = list_files(ROOT)
     top_level = {file.parts[0] for file in files}
     known = {"/" + str(path) for file in files for path in (file, *file.parents)}
-    folder = (ROOT / doc).parent
 
-    def exists(word: str) -> bool:
+    def exists(doc: str, word: str) -> bool:
         # `core/errors.py` is enough where it ends one path of the repository.
         end = "/" + word.rstrip("/")
-        return (folder / word).exists() or any(path.endswith(end) for path in known)
+        beside = (ROOT / doc).parent / word
+        return beside.exists() or any(path.endswith(end) for path in known)
 
-    assert [word for word in find_paths(read(doc), top_level) if not exists(word)] == []
+    assert [
+        (doc, word)
+        for doc in DOCS
+        for word in find_paths(read(doc), top_level)
+        if not exists(doc, word)
+    ] == []
 
 
-@pytest.mark.parametrize("doc", DOCS)
-def test_every_make_target_that_a_doc_names_exists(doc: str) -> None:
-    assert find_make_targets(read(doc)) - set(TARGET.findall(read("Makefile"))) == set()
+def test_every_make_target_that_the_docs_name_exists() -> None:
+    targets = set(TARGET.findall(read("Makefile")))
+    assert {doc: gone for doc in DOCS if (gone := find_make_targets(read(doc)) - targets)} == {}
 
 
 def test_both_readmes_have_the_same_outline() -> None:
@@ -60,10 +65,10 @@ def test_docs_list_exactly_the_settings_that_exist() -> None:
     assert set(VARIABLE.findall(read("docs/settings.md"))) == settings
 
 
-@pytest.mark.parametrize("doc", DOCS)
-def test_a_doc_names_no_setting_that_does_not_exist(doc: str) -> None:
+def test_the_docs_name_no_setting_that_does_not_exist() -> None:
     settings = set(list_variables().values())
-    assert set(VARIABLE.findall(read(doc))) - settings == set()
+    found = {doc: set(VARIABLE.findall(read(doc))) - settings for doc in DOCS}
+    assert {doc: gone for doc, gone in found.items() if gone} == {}
 
 
 TEXT = """# One

@@ -43,6 +43,7 @@ _POSTGRESQL: Mapping[str, object] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
 }
 
 # Times come as text: there are times in PostgreSQL that Python has none for, and one of them must not end a month.

@@ -40,7 +40,16 @@ def create_state_engine(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "sluice"},
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "sluice",
+            # A server that went away without a word is noticed after a minute: while it is waited for, and (in
+            # milliseconds) while something is being sent to it.
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 60_000,
+        },
     )
 
 

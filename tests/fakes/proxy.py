@@ -23,10 +23,11 @@ PIECE = 65536
 
 @dataclass
 class LoggingProxy:
-    """Takes CONNECT for any host and leads all of them to one port of this machine."""
+    """Takes CONNECT for any host and leads all of them to one port of this machine; plain requests get `page`."""
 
     target: tuple[str, int]
     url: str = ""
+    page: bytes = b"[]"
     log: list[str] = field(default_factory=list[str])
 
 
@@ -41,9 +42,9 @@ def open_proxy(target: tuple[str, int]) -> Generator[LoggingProxy]:
             while self.rfile.readline().strip():
                 pass
             if not line.startswith("CONNECT "):
-                self.wfile.write(
-                    b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]"
-                )
+                head = f"content-length: {len(proxy.page)}\r\nconnection: close\r\n\r\n"
+                self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n" + head.encode())
+                self.wfile.write(proxy.page)
                 return
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             with socket.create_connection(proxy.target, timeout=10) as far:

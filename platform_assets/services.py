@@ -21,6 +21,8 @@ from platform_assets.core.redrive import Redrive
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.games.collect import Collector
+from platform_assets.games.entities import Entity
+from platform_assets.games.merge import Merged, MergePolicy, merge_current
 from platform_assets.http_services import find_network, make_policy
 from platform_assets.rank_services import RankServices
 from platform_assets.settings import Gear, Settings, child_environment, source_secret
@@ -192,8 +194,26 @@ class Services:
                     lease_seconds=self.settings.unit_lease_seconds,
                 ),
                 safety_margin_seconds=self.settings.games_safety_margin_seconds,
+                future_margin_seconds=self.settings.games_future_margin_seconds,
+                count_tolerance=self.settings.games_count_tolerance,
                 on_progress=on_progress,
             )
+
+    def merge_games(self, entity: Entity, *, accepted: bool = False) -> Merged:
+        """Merges an entity's published segments into its table.
+
+        Args:
+            entity: Which one.
+            accepted: Whether a person says that rows which vanish in a mass are really gone.
+        """
+        settings = self.settings
+        policy = MergePolicy(
+            mass_deletion=settings.games_mass_deletion,
+            count_tolerance=settings.games_count_tolerance,
+            future_margin_seconds=settings.games_future_margin_seconds,
+            accepted=accepted,
+        )
+        return merge_current(self.objects, entity, policy)
 
     @cached_property
     def redrive(self) -> Redrive:

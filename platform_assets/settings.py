@@ -114,6 +114,20 @@ class Settings(BaseSettings):
         default=300,
         description="How far an incremental collection reaches back behind the watermark.",
     )
+    games_future_margin_seconds: Annotated[int, Field(ge=0)] = Field(
+        default=300,
+        description="How far IGDB's clock may be ahead: a record that changed later than now and this is not believed.",
+    )
+    games_count_tolerance: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.001,
+        description="Share by which a full collection may differ from IGDB's own count; one that differs more fails "
+        "its check and marks no row as deleted.",
+    )
+    games_mass_deletion: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.3,
+        description="Share of an entity's rows that a full collection may find deleted; one that finds more is not "
+        "merged until a person accepts it.",
+    )
     tenants_first_month: str = Field(
         default="2024-01",
         pattern="^[12][0-9]{3}-(0[1-9]|1[0-2])$",

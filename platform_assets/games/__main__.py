@@ -1,6 +1,7 @@
 """`python -m platform_assets.games read ENTITY`: an entity's records as JSON Lines on standard output, in id order.
 
-Nothing is landed and no state but the cap is touched: for a look, or for a pipe.
+Nothing is landed and no state but the cap is touched: for a look, or for a pipe. `set-aside`, `give-up` and `accept` are
+what a person does about records and deletions that were not believed.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from platform_assets.command_line import run_command
 from platform_assets.core.errors import PermanentError
 from platform_assets.games.entities import ENTITIES, Entity, find_entity
+from platform_assets.games.set_aside import give_up, read_set_aside
 from platform_assets.games.stream import CONCURRENT, SEQUENTIAL, Reading, read_records
 from platform_assets.services import Services
 
@@ -23,7 +25,14 @@ def main(arguments: Sequence[str]) -> int:
     read.add_argument("entity", choices=[entity.name for entity in ENTITIES], metavar="ENTITY")
     read.add_argument("--since", type=int, help="only records changed after this Unix second")
     read.add_argument("--sequential", action="store_true", help="one page after another")
+    for name, text in _MAINTENANCE.items():
+        command = commands.add_parser(name, help=text)
+        command.add_argument("entity", choices=[each.name for each in ENTITIES], metavar="ENTITY")
+        if name == "give-up":
+            command.add_argument("ids", type=int, nargs="+", metavar="ID")
     asked = parser.parse_args(arguments)
+    if asked.command in _MAINTENANCE:
+        return run_command(lambda services: _maintain(services, asked))
     reading = SEQUENTIAL if asked.sequential else CONCURRENT
 
     def read_entity(services: Services) -> Iterable[str]:
@@ -37,6 +46,28 @@ def main(arguments: Sequence[str]) -> int:
         return ()
 
     return run_command(read_entity)
+
+
+_MAINTENANCE = {
+    "set-aside": "records that could not be read and are asked for again",
+    "give-up": "ask for records no more",
+    "accept": "merge a full collection that lost a mass of rows: they are really gone",
+}
+
+
+def _maintain(services: Services, asked: argparse.Namespace) -> Iterable[str]:
+    entity = find_entity(asked.entity)
+    if asked.command == "accept":
+        merged = services.merge_games(entity, accepted=True)
+        return [f"{entity.name}: {merged.rows} rows, {merged.deleted} of them deleted"]
+    if asked.command == "give-up":
+        known = give_up(services.objects, entity.name, asked.ids)
+    else:
+        known = read_set_aside(services.objects, entity.name)
+    return [
+        *(f"{each.id} {each.kind}: {each.message}" for each in known.odd),
+        *(f"{each} given up" for each in known.given_up),
+    ]
 
 
 async def _print_records(

@@ -13,13 +13,14 @@ import pydantic
 from platform_assets.games.collect import collect, examine
 from platform_assets.games.entities import ENTITIES, Entity
 from platform_assets.games.glue import (
+    alert_unmerged,
     collection_metadata,
     merged_metadata,
     read_mode,
 )
-from platform_assets.games.merge import merge_current
+from platform_assets.games.merge import ACCEPT_TAG
 from platform_assets.games.plan import Mode
-from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS, check_drift
+from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS, check_table
 from platform_assets.glue import (
     OWNERS,
     alerted_failure,
@@ -35,6 +36,9 @@ from platform_assets.services import Services
 GROUP = "games"
 ALERT = "games_failed"
 """Kind of the alert about a collection that failed; its subject is the entity."""
+
+MERGE_ALERT = "games_merge_failed"
+"""Kind of the alert about a table that could not be built; its subject is the entity."""
 
 STALE_AFTER = timedelta(hours=36)
 """A daily table that is older than this has missed a day."""
@@ -102,12 +106,15 @@ def build_current_asset(entity: Entity) -> dg.AssetsDefinition:
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER),
         description=f"{entity.description} Current state per id; deleted ones are marked.",
     )
-    def current(services: dg.ResourceParam[Services]) -> dg.MaterializeResult:
-        with explained_failures():
-            merged = merge_current(services.objects, entity)
+    def current(
+        context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
+    ) -> dg.MaterializeResult:
+        accepted = context.run.tags.get(ACCEPT_TAG) == "true"
+        with explained_failures(), alerted_failure(services.alerts, MERGE_ALERT, entity.name):
+            merged = services.merge_games(entity, accepted=accepted)
+            alert_unmerged(services.alerts, entity.name, merged.unmerged)
         return dg.MaterializeResult(
-            metadata=merged_metadata(merged),
-            check_results=check_results([check_drift(merged.drift)]),
+            metadata=merged_metadata(merged), check_results=check_results(check_table(merged))
         )
 
     return current

@@ -6,14 +6,19 @@ A table has `id`, the entity's typed columns, `rest` (JSON of every other field;
 Missing fields become null. A field of another type than the table of entities says is drift that breaks the table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from platform_assets.core.decoding import UNREADABLE, UnreadableError, decode_json
 from platform_assets.games.drift import Drift
 from platform_assets.games.entities import Entity, Kind
+from platform_assets.games.pages import INT64
+
+_read_one = msgspec.json.Decoder(dict[str, Any])
+_read_all = msgspec.json.Decoder(list[dict[str, Any]])
 
 _TYPES: Mapping[Kind, pa.DataType] = {
     Kind.INTEGER: pa.int64(),
@@ -48,9 +53,7 @@ def read_columns(entity: Entity, lines: bytes, day: str, drift: Drift) -> pa.Tab
         drift: Counts are added to it. A column with a value of another type comes out null: a caller that finds
             `drift.changed` filled must not publish the table.
     """
-    records: list[dict[str, Any]] = msgspec.json.decode(
-        b"[" + lines.strip().replace(b"\n", b",") + b"]"
-    )
+    records = _read_records(lines, drift)
     ids = [record.pop("id") for record in records]
     columns: list[pa.Array] = [pa.array(ids, pa.int64())]
     for name, kind in entity.columns.items():
@@ -62,10 +65,31 @@ def read_columns(entity: Entity, lines: bytes, day: str, drift: Drift) -> pa.Tab
     return pa.Table.from_arrays(columns, schema=schema_of(entity))
 
 
+def _read_records(lines: bytes, drift: Drift) -> list[dict[str, Any]]:
+    """The records; one that cannot be read is left out and counted."""
+    try:
+        return decode_json(b"[" + lines.strip().replace(b"\n", b",") + b"]", _read_all)
+    except UnreadableError:
+        return list(_read_each(lines, drift))
+
+
+def _read_each(lines: bytes, drift: Drift) -> Iterator[dict[str, Any]]:
+    for line in lines.splitlines():
+        try:
+            record = decode_json(line, _read_one)
+            if record["id"] not in INT64:
+                raise UnreadableError("the id has more than 64 bits")
+            msgspec.json.encode(record)
+        except (UnreadableError, *UNREADABLE) as error:
+            drift.unread.append(f"{line[:40]!r}: {error}")
+        else:
+            yield record
+
+
 def _column(name: str, kind: Kind, values: Sequence[Any], drift: Drift) -> pa.Array:
     try:
         column = pa.array(values, _TYPES[kind])
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         drift.changed.setdefault(name, f"expected {kind}: {error}")
         return pa.nulls(len(values), _TYPES[kind])
     if column.null_count:

@@ -3,6 +3,7 @@
 No decisions about data: those are pure functions in the domain.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,11 @@ import dagster as dg
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.games.collect import Collection
-from platform_assets.games.merge import Merged
+from platform_assets.games.merge import Merged, Unmerged
 from platform_assets.games.plan import Mode
 from platform_assets.games.source import Traffic
 from platform_assets.glue import report_metadata
+from resources.alerts import Alerts
 
 MODE_TAG = "sluice/mode"
 """Run tag by which a job says what it collects. Not run configuration: `dagster job execute` ignores a partitioned
@@ -54,6 +56,7 @@ def collection_metadata(
         "mode": segment.mode,
         "records": segment.records,
         "parts": len(segment.parts),
+        "set_aside": len(segment.set_aside),
         "bytes": segment.size_bytes,
         "requests": traffic.requests,
         "http_retries": traffic.retries,
@@ -67,6 +70,18 @@ def collection_metadata(
     }
 
 
+UNMERGED_ALERT = "games_unmerged"
+"""Kind of the alert about segments that are not in a table; its subject is the entity."""
+
+
+def alert_unmerged(alerts: Alerts, entity: str, unmerged: Sequence[Unmerged]) -> None:
+    """Tells once of what could not be merged, and that it is over when all is in the table."""
+    if unmerged:
+        alerts.tell_once(UNMERGED_ALERT, entity, "; ".join(each.message for each in unmerged[:5]))
+    else:
+        alerts.clear(UNMERGED_ALERT, entity)
+
+
 def merged_metadata(merged: Merged) -> dict[str, Any]:
     """Numbers of one merge, for plots."""
     return {
@@ -75,10 +90,17 @@ def merged_metadata(merged: Merged) -> dict[str, Any]:
         "deleted_rows": merged.deleted,
         "merged_segments": len(merged.applied),
         "merged_records": merged.drift.records,
+        "unmerged_segments": len(merged.unmerged),
+        "built_anew": merged.built_anew or "no",
         "newest": _moment(merged.newest),
         "object": merged.key,
     }
 
 
 def _moment(seconds: int | None) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else "none"
+    if seconds is None:
+        return "none"
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds}"

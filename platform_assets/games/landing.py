@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import zstandard
 
-from platform_assets.core.errors import TransientError
+from platform_assets.core.errors import RefusedError, TransientError
 from platform_assets.core.objects import ObjectChangedError, ObjectMissingError, ObjectStore
 from platform_assets.games.manifest import Manifest, Part, Segment, decode_manifest, encode_manifest
 from platform_assets.games.pages import Page
@@ -14,7 +14,7 @@ from platform_assets.games.pages import Page
 COMPRESSION_LEVEL = 1
 """zstd 1: real pages shrink 2.5 times at 1.4 ms a page; level 3 2.8 times at 2.4 ms, gzip -6 the same at 20 ms."""
 
-_PART = re.compile(r"/part-\d+(-\d+)?(\.g(?P<generation>\d+))?\.jsonl\.zst$")
+_PART = re.compile(r"/part-\d+(-\d+)?(\.g(?P<generation>\d+))?(\.[0-9a-f]{12}-\d+)?\.jsonl\.zst$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,22 @@ class Day:
         """Key of the manifest."""
         return f"{self.prefix}manifest.json"
 
-    def part_key(self, generation: int, index: int, page: int) -> str:
-        """Key of a part. The first plan of a day has plain names; later ones never overwrite what is published."""
+    def part_key(self, generation: int, index: int, page: int, attempt: str = "") -> str:
+        """Key of a part: no two attempts share one, so nobody overwrites what another one has landed or published.
+
+        Args:
+            generation: Of the plan.
+            index: Of the unit.
+            page: Of the unit's pages.
+            attempt: Names the attempt, in letters, digits and dashes. Parts of older versions have none.
+        """
         name = f"part-{index:05d}"
         if page:
             name += f"-{page:03d}"
         if generation > 1:
             name += f".g{generation}"
+        if attempt:
+            name += f".{attempt}"
         return f"{self.prefix}{name}.jsonl.zst"
 
 
@@ -86,16 +95,39 @@ def read_manifest(objects: ObjectStore, day: Day) -> Manifest | None:
     return decode_manifest(objects.get(day.manifest_key), day.manifest_key)
 
 
-def list_manifests(objects: ObjectStore, entity: str) -> list[Manifest]:
-    """All manifests of an entity, by day.
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days of an entity.
 
-    Raises:
-        RefusedError: One is corrupt.
+    Attributes:
+        manifests: Those that can be read, by day.
+        refused: Why others cannot.
+        unpublished: Days that have parts and no manifest: being collected now, never finished, or damaged.
     """
-    keys = [stored.key for stored in objects.list(f"games/raw/{entity}/")]
-    return [
-        decode_manifest(objects.get(key), key) for key in keys if key.endswith("/manifest.json")
-    ]
+
+    manifests: list[Manifest]
+    refused: list[RefusedError]
+    unpublished: list[str]
+
+
+def read_days(objects: ObjectStore, entity: str) -> Days:
+    """All days of an entity."""
+    manifests: list[Manifest] = []
+    refused: list[RefusedError] = []
+    published: set[str] = set()
+    landed: set[str] = set()
+    for key in [stored.key for stored in objects.list(f"games/raw/{entity}/")]:
+        folder, _, name = key.rpartition("/")
+        if name == "manifest.json":
+            published.add(folder)
+            try:
+                manifests.append(decode_manifest(objects.get(key), key))
+            except RefusedError as error:
+                refused.append(error)
+        elif _PART.search(key):
+            landed.add(folder)
+    days = [folder.rpartition("dt=")[2] for folder in sorted(landed - published)]
+    return Days(manifests, refused, days)
 
 
 def publish(objects: ObjectStore, day: Day, segment: Segment) -> Manifest:
@@ -116,11 +148,11 @@ def publish(objects: ObjectStore, day: Day, segment: Segment) -> Manifest:
 
 
 def _sweep(objects: ObjectStore, day: Day, manifest: Manifest, generation: int) -> None:
-    """Removes parts of earlier generations that the manifest names no more; later ones may be in the making."""
+    """Removes parts that the manifest does not name; those of later generations may be in the making."""
     named = {part.key for part in manifest.parts()}
     for stored in list(objects.list(day.prefix)):
         match = _PART.search(stored.key)
-        if match and stored.key not in named and int(match["generation"] or 1) < generation:
+        if match and stored.key not in named and int(match["generation"] or 1) <= generation:
             objects.delete(stored.key)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import RefusedError
+from platform_assets.games.pages import OddRecord
 
 FORMAT = 1
 """Version of the manifest's form; a reader refuses any other."""
@@ -53,6 +54,9 @@ class Segment(msgspec.Struct, frozen=True):
         throttled: Replies 429 to them.
         started_at: When its plan was made, UTC.
         finished_at: When its last part was landed, UTC.
+        odd: Records that were set aside, or whose time is not believed.
+        api_count: Rows by the API's own count once all was landed; None for an incremental one, or when the API did not
+            say.
     """
 
     generation: int
@@ -66,11 +70,29 @@ class Segment(msgspec.Struct, frozen=True):
     throttled: int
     started_at: datetime
     finished_at: datetime
+    odd: list[OddRecord] = []
+    api_count: int | None = None
 
     @property
     def records(self) -> int:
         """Number of records."""
         return sum(part.count for part in self.parts)
+
+    @property
+    def set_aside(self) -> list[OddRecord]:
+        """The records that came and are in no part."""
+        return [record for record in self.odd if not record.landed]
+
+    def is_count_off(self, tolerance: float) -> bool:
+        """Whether the API counts another number of rows than came.
+
+        Args:
+            tolerance: Share of rows that may come or go between reading them and counting them; one row always may.
+        """
+        if self.api_count is None:
+            return False
+        apart = abs(self.records + len(self.set_aside) - self.api_count)
+        return apart > max(1, tolerance * self.api_count)
 
     @property
     def size_bytes(self) -> int:

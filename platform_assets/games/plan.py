@@ -1,5 +1,6 @@
 """Which units one collection consists of: the ranges to read, and what to remember with the plan."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,11 +27,13 @@ class Draft:
         ranges: What to read; one unit each.
         since: Only records changed after this second; None for all.
         first_reply: The reply to the first range's first page, where planning had to fetch it anyway.
+        again: Ids that are asked for as well, changed or not.
     """
 
     ranges: list[IdRange]
     since: int | None
     first_reply: Reply | None = None
+    again: Sequence[int] = ()
 
     def units(self) -> list[Unit]:
         """One unit per range; ids follow the order, so they are the same on every restart."""
@@ -41,7 +44,12 @@ class Draft:
 
 
 async def draft_plan(
-    source: Source, entity: Entity, since: int | None, boundaries: list[int], lanes: int
+    source: Source,
+    entity: Entity,
+    since: int | None,
+    boundaries: list[int],
+    lanes: int,
+    again: Sequence[int] = (),
 ) -> Draft:
     """Decides how the entity is read, with as few requests as can be.
 
@@ -54,20 +62,26 @@ async def draft_plan(
         since: Only records changed after this second; None for all.
         boundaries: Page boundaries of the previous full snapshot; empty when there is none or they do not apply.
         lanes: Ranges that will be read at the same time.
+        again: Ids to have as well, changed or not; with `since` only.
     """
     if boundaries:
         return Draft(cut_at(boundaries), since)
     everything = IdRange(BEFORE_ALL, None)
     if lanes == 1:
-        return Draft([everything], since)
-    reply = await source.fetch(entity.name, page_query(entity, everything, since))
+        return Draft([everything], since, again=again)
+    reply = await source.fetch(entity.name, page_query(entity, everything, since, again))
     page = read_page(reply.body, everything, f"{entity.name}, first page")
-    if page.last_id is None or page.count < PAGE_SIZE or reply.total == page.count:
-        return Draft([everything], since, reply)
-    last_id = max(await fetch_last_id(source, entity, since), page.last_id)
-    left = (reply.total if reply.total is not None else last_id) - page.count
+    if page.last_id is None or _is_all(page.received, reply.total):
+        return Draft([everything], since, reply, again)
+    last_id = max(await fetch_last_id(source, entity, since, again), page.last_id)
+    left = (reply.total if reply.total is not None else last_id) - page.received
     rest = cut_by_density(left, page.last_id, last_id, lanes)
-    return Draft([IdRange(BEFORE_ALL, page.last_id), *rest], since, reply)
+    return Draft([IdRange(BEFORE_ALL, page.last_id), *rest], since, reply, again)
+
+
+def _is_all(received: int, total: int | None) -> bool:
+    """Whether the first page is all there is; a short page is not, if the upstream says that there is more."""
+    return received >= total if total is not None else received < PAGE_SIZE
 
 
 def range_of(payload: JsonObject) -> IdRange:

@@ -27,12 +27,8 @@ class IdRange:
     after: int
     upto: int | None
 
-    def is_read_after(self, last_id: int | None, count: int, limit: int) -> bool:
-        """Whether a page of `count` records that ends with `last_id` was the range's last one.
-
-        A full page that ends exactly at `upto` needs no further request.
-        """
-        return count < limit or last_id is None or last_id == self.upto
+    def __contains__(self, record_id: int) -> bool:
+        return self.after < record_id and (self.upto is None or record_id <= self.upto)
 
 
 def cut_at(boundaries: Iterable[int]) -> list[IdRange]:

@@ -2,13 +2,38 @@
 # (pyarrow.compute makes its functions at import: no type checker sees them)
 """Rows of a table as a stream: reading the previous one forward by id, writing the next one in even row groups."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from platform_assets.core.errors import RefusedError
+
+
+class DamagedTableError(RefusedError):
+    """The previous table cannot be read: it is not what was written."""
+
+    default_kind = "damaged_table"
+
+
+@contextmanager
+def explained_damage(what: str) -> Generator[None]:
+    """Arrow says in many ways that a file is not what it was; an error of the machine keeps its number.
+
+    Raises:
+        DamagedTableError: It is damaged.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, EOFError) as error:
+        if getattr(error, "errno", None) is not None or isinstance(error, MemoryError):
+            raise
+        raise DamagedTableError(f"{what} is damaged ({error})") from error
+
 
 ROW_GROUP_ROWS = 16_384
 """Rows per row group of a table: about 20 MB of games before compression."""
@@ -25,13 +50,21 @@ class OldRows:
     def __init__(self, stream: BinaryIO | None, schema: pa.Schema) -> None:
         self._stream = stream
         self._schema = schema
-        self._batches = self._open()
+        try:
+            with explained_damage("the previous table"):
+                self._batches = self._open()
+        except DamagedTableError:
+            self.close()
+            raise
         self._rest = schema.empty_table()
 
     def _open(self) -> Iterator[Any]:
         if self._stream is None:
             return iter(())
-        return pq.ParquetFile(self._stream).iter_batches(batch_size=ROW_GROUP_ROWS)
+        file = pq.ParquetFile(self._stream, page_checksum_verification=True)
+        if "id" not in file.schema_arrow.names:
+            raise pa.ArrowInvalid("it has no ids")
+        return file.iter_batches(batch_size=ROW_GROUP_ROWS)
 
     def take_until(self, last_id: int | None) -> pa.Table:
         """The next rows with an id up to and including `last_id` (None: all that are left)."""
@@ -42,9 +75,13 @@ class OldRows:
                 end = pc.sum(pc.less_equal(self._rest["id"], last_id)).as_py()
             taken.append(self._rest.slice(0, end))
             self._rest = self._rest.slice(end)
-            if self._rest.num_rows or (batch := next(self._batches, None)) is None:
+            if self._rest.num_rows:
                 return pa.concat_tables(taken)
-            self._rest = self._conform(pa.Table.from_batches([batch]))
+            with explained_damage("the previous table"):
+                batch = next(self._batches, None)
+                if batch is None:
+                    return pa.concat_tables(taken)
+                self._rest = self._conform(pa.Table.from_batches([batch]))
 
     def _conform(self, table: pa.Table) -> pa.Table:
         """Columns that the table of entities gained since are null; those that it lost are dropped."""
@@ -71,7 +108,7 @@ class RowWriter:
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
         self._pending: list[pa.Table] = []
         self._rows = 0
 

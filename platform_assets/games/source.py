@@ -1,13 +1,14 @@
 """What collecting asks of the upstream, and reading one id range page by page on top of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Protocol, TypeVar, cast
 
+from platform_assets.core.errors import TransientError
 from platform_assets.games.entities import Entity
 from platform_assets.games.pages import Page, read_page
 from platform_assets.games.query import last_id_query, page_query
-from platform_assets.games.ranges import BEFORE_ALL, PAGE_SIZE, IdRange
+from platform_assets.games.ranges import BEFORE_ALL, IdRange
 
 Taken = TypeVar("Taken")
 
@@ -68,44 +69,72 @@ class Source(Protocol):
 
 
 async def read_range(
-    source: Source, entity: Entity, ids: IdRange, since: int | None, take: Callable[[Page], Taken]
+    source: Source,
+    entity: Entity,
+    ids: IdRange,
+    since: int | None,
+    take: Callable[[Page], Taken],
+    *,
+    again: Collection[int] = (),
+    latest: int | None = None,
 ) -> AsyncIterator[Taken]:
     """Pages of a range in id order; a range with more than one page continues after its last id.
 
-    Rows that are deleted meanwhile shift nothing: each page starts after an id, not at an offset.
+    Rows that are deleted meanwhile shift nothing: each page starts after an id, not at an offset. A page that is
+    shorter than it could be is not the end: that is where the upstream says that there is no more, or the range ends.
 
     Args:
         source: The upstream.
         entity: What to read.
         ids: The range.
         since: Only records changed after this second; None for all.
-        take: What is made of each page with records. Called in the thread that splits the page, off the event loop.
+        take: What is made of each page that is not empty. Called in the thread that splits the page, off the event
+            loop.
+        again: Ids to have as well, changed or not.
+        latest: See `read_page`.
 
     Raises:
         TransientError, PermanentError, RefusedError: From the source, or for a page that is not what was asked for.
     """
 
-    def receive(body: bytes, rest: IdRange) -> tuple[Page, Taken | None]:
-        page = read_page(body, rest, f"{entity.name}, ids {rest.after} to {rest.upto}")
-        return page, take(page) if page.count else None
+    def receive(body: bytes, rest: IdRange, what: str) -> tuple[Page, Taken | None]:
+        page = read_page(body, rest, what, latest)
+        return page, take(page) if page.received else None
 
     after = ids.after
     while True:
         rest = IdRange(after, ids.upto)
-        reply = await source.fetch(entity.name, page_query(entity, rest, since))
-        page, taken = await asyncio.to_thread(receive, reply.body, rest)
+        what = f"{entity.name}, ids {rest.after} to {rest.upto}"
+        reply = await source.fetch(entity.name, page_query(entity, rest, since, again))
+        page, taken = await asyncio.to_thread(receive, reply.body, rest, what)
         if taken is not None:
             yield taken
-        if page.last_id is None or reply.total == page.count:
+        if page.last_id == rest.upto is not None or _is_end(page, reply.total, what):
             return
-        if rest.is_read_after(page.last_id, page.count, PAGE_SIZE):
-            return
-        after = page.last_id
+        after = cast("int", page.last_id)
 
 
-async def fetch_last_id(source: Source, entity: Entity, since: int | None) -> int:
+def _is_end(page: Page, total: int | None, what: str) -> bool:
+    """Whether nothing comes behind the page. An upstream that does not say how much there is must send an empty one.
+
+    Raises:
+        TransientError: kind `short_page`: there is more, and nothing to go on from.
+    """
+    if total is None:
+        return page.last_id is None
+    if page.received < total and page.last_id is None:
+        raise TransientError(
+            f"{what}: the reply has {page.received} of {total} records: the upstream contradicts itself",
+            kind="short_page",
+        )
+    return page.received >= total
+
+
+async def fetch_last_id(
+    source: Source, entity: Entity, since: int | None, again: Collection[int] = ()
+) -> int:
     """The highest id there is; -1 when there is none."""
-    reply = await source.fetch(entity.name, last_id_query(entity, since))
+    reply = await source.fetch(entity.name, last_id_query(entity, since, again))
     page = read_page(reply.body, IdRange(BEFORE_ALL, None), f"{entity.name}, last id")
     return page.last_id if page.last_id is not None else BEFORE_ALL
 

@@ -9,10 +9,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import structlog
+
 from platform_assets.games.entities import Entity
 from platform_assets.games.pages import Page
 from platform_assets.games.plan import Draft, draft_plan
+from platform_assets.games.set_aside import describe_odd
 from platform_assets.games.source import Prefetched, Source, read_range
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ async def read_pages(
 
 
 def _as_it_is(page: Page) -> Page:
+    if set_aside := [each for each in page.odd if not each.landed]:
+        log.warning("records_left_out", records=describe_odd(set_aside))
     return page
 
 

@@ -4,6 +4,7 @@
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 import httpx
@@ -11,12 +12,13 @@ import pytest
 from pydantic import SecretStr
 
 from platform_assets.games.entities import find_entity
-from platform_assets.games.merge import current_key
+from platform_assets.games.merge import ACCEPT_TAG, current_key
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from sandbox.process import SandboxProcess
 from tests.glue.conftest import GAMES, Respond
 from tests.glue.runs import (
+    CURRENT,
     key_of,
     read_failure,
     read_metadata,
@@ -34,6 +36,11 @@ def read_table(services: Services, entity: str) -> bytes:
     return services.objects.get(current_key(find_entity(entity)))
 
 
+def answer_rows(rows: list[dict[str, Any]]) -> httpx.Response:
+    """A reply of IGDB: rows, and how many there are."""
+    return httpx.Response(200, json=rows, headers={"x-count": str(len(rows))})
+
+
 def test_wrong_credentials_fail_the_step_with_our_text_and_kind(
     settings: Settings, instance: dg.DagsterInstance
 ):
@@ -44,7 +51,7 @@ def test_wrong_credentials_fail_the_step_with_our_text_and_kind(
     text, metadata = read_failure(result)
     for part in ("SLUICE_IGDB_CLIENT_ID", "SLUICE_IGDB_CLIENT_SECRET", "invalid client secret"):
         assert part in text
-    assert metadata == {"kind": "bad_credentials", "transient": False}
+    assert (metadata["kind"], metadata["transient"]) == ("bad_credentials", False)
     assert WRONG_SECRET not in text
     assert instance.get_materialized_partitions(key_of("raw_genres")) == set()
 
@@ -124,7 +131,7 @@ def test_a_changed_type_fails_the_table_alone_and_leaves_it_untouched(
 
     def drift(endpoint: str, query: str) -> httpx.Response | None:
         rows = [{"id": 1, "name": {"en": "Puzzle"}, "updated_at": 1_790_000_000}]
-        return httpx.Response(200, json=rows) if endpoint == "genres" else None
+        return answer_rows(rows) if endpoint == "genres" else None
 
     interpose(drift)
     result = run_assets(services, instance, "genres", day=NEXT_DAY)
@@ -144,7 +151,7 @@ def test_new_and_missing_fields_are_reported_and_stop_nothing(
 ):
     def drift(endpoint: str, query: str) -> httpx.Response | None:
         rows = [{"id": n, "category": 1, "updated_at": 1_790_000_000} for n in range(1, 24)]
-        return httpx.Response(200, json=rows) if endpoint == "genres" else None
+        return answer_rows(rows) if endpoint == "genres" else None
 
     interpose(drift)
     result = run_assets(services, instance, "genres", day=DAY)
@@ -156,7 +163,7 @@ def test_new_and_missing_fields_are_reported_and_stop_nothing(
     assert json.loads(json.dumps(check.metadata["missing_fields"].value))["name"] == 23
 
 
-def test_a_count_that_does_not_match_is_a_warning(
+def test_a_count_that_does_not_match_stops_the_table(
     services: Services, instance: dg.DagsterInstance, interpose: Callable[[Respond], None]
 ):
     def miscount(endpoint: str, query: str) -> httpx.Response | None:
@@ -164,11 +171,43 @@ def test_a_count_that_does_not_match_is_a_warning(
 
     interpose(miscount)
     result = run_assets(services, instance, "genres", day=DAY)
-    assert result.success
+    assert not result.success
     (check,) = [of for of in result.get_asset_check_evaluations() if not of.passed]
     assert check.check_name == "count_matches_api"
-    assert check.severity is dg.AssetCheckSeverity.WARN
+    assert check.severity is dg.AssetCheckSeverity.ERROR
     assert check.description == "23 records collected, the API counts 99."
+
+
+def test_an_upstream_that_lost_everything_is_not_believed_until_a_person_accepts_it(
+    services: Services, instance: dg.DagsterInstance, interpose: Callable[[Respond], None]
+):
+    run_assets(services, instance, "genres", day=DAY)
+    before = read_table(services, "genres")
+
+    def lose(endpoint: str, query: str) -> httpx.Response | None:
+        return httpx.Response(200, json={"count": 0}) if endpoint == "count" else answer_rows([])
+
+    interpose(lose)
+    result = run_assets(services, instance, "genres", day=NEXT_DAY)
+    (check,) = [of for of in result.get_asset_check_evaluations() if not of.passed]
+    assert (check.check_name, check.severity) == (
+        "no_mass_deletion",
+        dg.AssetCheckSeverity.ERROR,
+    )
+    assert read_table(services, "genres") == before
+    note = services.notes.get("alerts/games_unmerged")
+    assert note is not None
+    assert note[0]["told"].keys() == {"genres"}
+    accepted = dg.materialize(
+        [CURRENT["genres"]],
+        instance=instance,
+        resources={"services": services},
+        tags={ACCEPT_TAG: "true"},
+    )
+    assert read_metadata(accepted, "genres")["deleted_rows"] == 23
+    note = services.notes.get("alerts/games_unmerged")
+    assert note is not None
+    assert note[0]["told"] == {}
 
 
 @pytest.mark.parametrize("status", [403, 404, 413])

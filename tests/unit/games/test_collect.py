@@ -1,13 +1,23 @@
 """Collecting over a source, a ledger and a store in memory: what is asked, landed, published, and done again."""
 
 import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
-from platform_assets.core.errors import PermanentError, RefusedError, TransientError
+from platform_assets.core.errors import (
+    PermanentError,
+    PlatformError,
+    RefusedError,
+    TransientError,
+)
+from platform_assets.core.objects import ObjectInfo
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.units import Scope, Unit
@@ -15,6 +25,7 @@ from platform_assets.games.collect import Collection, Collector, collect, examin
 from platform_assets.games.entities import Entity, find_entity
 from platform_assets.games.landing import Day, read_manifest, read_part
 from platform_assets.games.plan import Mode
+from platform_assets.games.set_aside import give_up
 from tests.fakes.clock import FakeClock
 from tests.fakes.igdb_source import FakeSource, make_records
 from tests.fakes.memory_ledger import MemoryLedger
@@ -37,6 +48,20 @@ class MemoryWatermarks:
     def advance(self, pipeline: str, name: str, value: int) -> int:
         self.values[name] = max(value, self.values.get(name, value))
         return self.values[name]
+
+    def set(self, pipeline: str, name: str, value: int) -> None:
+        self.values[name] = value
+
+
+class SleepyStore:
+    """Another process's view of a store, which is slow at a write."""
+
+    def __init__(self, store: MemoryObjectStore, put: Callable[[str, bytes], ObjectInfo]) -> None:
+        self._store = store
+        self.put = put
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 @dataclass
@@ -318,15 +343,16 @@ def test_every_range_is_asked_for_and_counts_are_compared():
         ("count_matches_api", True),
         ("ids_unique", True),
         ("ranges_cover_all_ids", True),
+        ("records_readable", True),
     ]
 
 
 def test_a_missing_stretch_of_records_is_found_by_the_count():
     world = World(FakeSource(make_records(sparse(3_000))))
+    world.source.counted = 3_100
     result = world.collect()
-    world.source.records.update(make_records(list(range(2, 300, 3))))
     findings = asyncio.run(examine(world.collector(), GAMES, result.published))
-    assert not findings[0].passed
+    assert (findings[0].passed, findings[0].grave) == (False, True)
     assert findings[0].text == "3000 records collected, the API counts 3100."
 
 
@@ -343,3 +369,185 @@ def test_two_runs_of_one_day_at_once_share_the_work_and_publish_the_same():
     assert all(result.report.complete for result in results)
     assert len(world.source.queries) == 10, "no page twice"
     assert [record["id"] for record in world.published()] == sparse(5_000)
+
+
+# A page that is shorter than it could be.
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_a_server_with_short_pages_is_read_to_its_end(lanes: int):
+    policy = replace(ONCE, concurrency=lanes)
+    world = World(FakeSource(make_records(sparse(1_200)), page_size=250), policy=policy)
+    assert world.collect().published.api_count == 1_200
+    assert [record["id"] for record in world.published()] == sparse(1_200)
+    world.collect(day="2026-11-21")
+    assert [record["id"] for record in world.published(day="2026-11-21")] == sparse(1_200)
+
+
+@pytest.mark.parametrize("says_total", [True, False])
+def test_changes_are_read_to_their_end_from_a_server_with_short_pages(says_total: bool):
+    world = World(FakeSource(make_records(sparse(1_200))))
+    world.collect()
+    world.source.page_size, world.source.says_total = 250, says_total
+    for record in list(world.source.records.values())[:700]:
+        record["updated_at"] += 1_000_000
+    world.watermarks.values["games"] += 600
+    assert world.collect(mode=Mode.INCREMENTAL, day="2026-11-21").published.records == 700
+    assert len(world.published(day="2026-11-21")) == 700
+
+
+def test_an_empty_page_of_a_server_that_says_there_is_more_is_no_end():
+    world = World(FakeSource(make_records(sparse(1_200)), page_size=0))
+    failed = world.collect()
+    assert [failure.kind for failure in failed.report.failures] == ["short_page"]
+    assert read_manifest(world.objects, Day("games", DAY)) is None
+
+
+# One bad record.
+
+BAD_RECORDS = {
+    "not_utf8": b'{"id":4,"name":"a\xff"}',
+    "bad_json": b'{"id":4,"name":"x\\ud83d y"}',
+    "bad_number": b'{"id":4,"x":{"y":[1e999]}}',
+    "too_deep": b'{"id":4,"x":' + b"[" * 2_000 + b"]" * 2_000 + b"}",
+    "bad_time": b'{"id":4,"updated_at":"1688930404"}',
+}
+
+
+@pytest.mark.parametrize("kind", BAD_RECORDS)
+def test_one_bad_record_is_set_aside_by_name_and_everything_else_is_published(kind: str):
+    world = World(FakeSource(make_records(sparse(700)), bodies={4: BAD_RECORDS[kind]}))
+    result = world.collect()
+    assert [(odd.id, odd.kind) for odd in result.published.odd] == [(4, kind)]
+    assert [record["id"] for record in world.published()] == [n for n in sparse(700) if n != 4]
+    findings = asyncio.run(examine(world.collector(), GAMES, result.published))
+    assert {finding.name: finding.passed for finding in findings} == {
+        "count_matches_api": True,
+        "ids_unique": True,
+        "ranges_cover_all_ids": True,
+        "records_readable": False,
+    }
+    assert f"4 ({kind}: " in findings[-1].text
+
+
+@pytest.mark.parametrize("number", [b"18446744073709551617", b"-9223372036854775809", b"9" * 5_000])
+def test_a_number_of_more_than_64_bits_costs_its_record(number: bytes):
+    bodies = {4: b'{"id":4,"x":' + number + b"}"}
+    world = World(FakeSource(make_records(sparse(700)), bodies=bodies))
+    assert [odd.kind for odd in world.collect().published.odd] == ["bad_number"]
+    assert len(world.published()) == 699
+
+
+def test_an_id_of_more_than_64_bits_costs_its_record():
+    records = make_records([1, 2, 3])
+    world = World(FakeSource(records, bodies={3: b'{"id":9223372036854775808,"name":"x"}'}))
+    odd = world.collect().published.odd
+    assert [(each.id, each.kind) for each in odd] == [(None, "bad_id")]
+    assert [record["id"] for record in world.published()] == [1, 2]
+
+
+def test_a_bad_record_is_asked_for_again_until_it_reads_well_also_on_a_fresh_machine():
+    world = World(FakeSource(make_records(sparse(700)), bodies={4: BAD_RECORDS["not_utf8"]}))
+    world.collect()
+    world.ledger, world.watermarks = MemoryLedger(world.clock), MemoryWatermarks()
+    again = world.collect(mode=Mode.INCREMENTAL, day="2026-11-21").published
+    assert (again.mode, [odd.id for odd in again.odd]) == ("incremental", [4])
+    world.source.bodies.clear()
+    assert world.collect(mode=Mode.INCREMENTAL, day="2026-11-22").published.odd == []
+    assert 4 in {record["id"] for record in world.published(day="2026-11-22")}
+    world.source.queries.clear()
+    world.collect(mode=Mode.INCREMENTAL, day="2026-11-23")
+    assert "id = (" not in world.source.queries[0]
+
+
+def test_a_bad_record_that_a_person_gave_up_is_not_asked_for_again():
+    world = World(FakeSource(make_records(sparse(700)), bodies={4: BAD_RECORDS["not_utf8"]}))
+    world.collect()
+    give_up(world.objects, "games", [4])
+    world.source.queries.clear()
+    world.collect(mode=Mode.INCREMENTAL, day="2026-11-21")
+    assert "id = (" not in world.source.queries[0]
+
+
+def test_when_most_records_are_bad_nothing_is_published_and_the_next_run_reads_them_again():
+    bad = {n: b'{"id":%d,"x":1e999}' % n for n in sparse(600)}
+    world = World(FakeSource(make_records(sparse(700)), bodies=bad))
+    with pytest.raises(RefusedError, match="600 records cannot be read") as caught:
+        world.collect()
+    assert caught.value.kind == "odd_records"
+    assert read_manifest(world.objects, Day("games", DAY)) is None
+    world.source.bodies.clear()
+    assert world.collect().published.records == 700
+
+
+# The watermark.
+
+NEW = 1_784_512_900
+
+
+def test_a_time_in_the_future_is_not_believed_and_the_next_change_arrives():
+    records = make_records([1, 2, 3])
+    records[2]["updated_at"] = 1_784_512_800_123
+    world = World(FakeSource(records))
+    odd = world.collect().published.odd
+    assert [(each.id, each.kind, each.landed) for each in odd] == [(2, "future_time", True)]
+    assert world.watermarks.values == {"games": 1_700_000_003}
+    world.source.records[2]["updated_at"] = 1_784_512_800
+    world.source.records[4] = {"id": 4, "name": "new", "updated_at": NEW}
+    world.collect(mode=Mode.INCREMENTAL, day="2026-11-21")
+    assert {record["id"] for record in world.published(day="2026-11-21")} >= {2, 4}
+    assert world.watermarks.values == {"games": NEW}
+
+
+def test_a_stored_time_in_the_future_is_put_right():
+    world = World(FakeSource(make_records(sparse(700))))
+    world.collect()
+    newest = world.watermarks.values["games"]
+    world.watermarks.values["games"] = 4_102_444_800
+    world.source.records[9_000] = {"id": 9_000, "updated_at": NEW}
+    assert world.collect(mode=Mode.INCREMENTAL, day="2026-11-21").published.since == newest - 300
+    assert world.watermarks.values == {"games": NEW}
+    world.watermarks.values["games"] = 4_102_444_800
+    world.collect(day="2026-11-22")
+    assert world.watermarks.values == {"games": NEW}
+
+
+def test_on_a_fresh_machine_the_watermark_is_found_in_what_is_published():
+    world = World(FakeSource(make_records(sparse(700))))
+    world.collect()
+    newest = world.watermarks.values["games"]
+    world.ledger, world.watermarks = MemoryLedger(world.clock), MemoryWatermarks()
+    found = world.collect(mode=Mode.INCREMENTAL, day="2026-11-21").published
+    assert (found.mode, found.since) == ("incremental", newest - 300)
+
+
+# A process that slept.
+
+
+def test_a_process_that_slept_over_its_lease_overwrites_nothing_that_was_published():
+    world = World(FakeSource(make_records(sparse(3_000))))
+    world.collect(day="2026-11-19")
+    asleep = World(world.source, world.clock, world.objects, world.watermarks)
+    asleep.ledger = world.ledger
+    entered, go_on = threading.Event(), threading.Event()
+    put = world.objects.put
+
+    def sleep_before(key: str, data: bytes) -> ObjectInfo:
+        if "part-" in key and not entered.is_set():
+            entered.set()
+            assert go_on.wait(60)
+        return put(key, data)
+
+    asleep.objects = cast("MemoryObjectStore", SleepyStore(world.objects, sleep_before))
+    with ThreadPoolExecutor(1) as pool:
+        old = pool.submit(asleep.collect)
+        assert entered.wait(60)
+        world.clock.advance(3_600)
+        world.source.records = make_records(sparse(3_000), changed=True)
+        world.collect()
+        published = world.published()
+        go_on.set()
+        with suppress(PlatformError):
+            old.result(60)
+    assert world.published() == published
+    assert [record["id"] for record in published] == sparse(3_000)

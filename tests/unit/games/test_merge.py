@@ -1,21 +1,24 @@
 """The current table: merged from published days, the same bytes for the same rows, whole or not at all."""
 
+import hashlib
 import io
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
+from platform_assets.core.objects import ObjectStore
 from platform_assets.games.entities import find_entity
-from platform_assets.games.landing import Day, land_page, publish
-from platform_assets.games.manifest import Part, Segment
-from platform_assets.games.merge import Merged, current_key, merge_current
+from platform_assets.games.landing import Day, land_page, publish, read_manifest
+from platform_assets.games.manifest import Part, Segment, encode_manifest
+from platform_assets.games.merge import Merged, MergePolicy, current_key, merge_current
 from platform_assets.games.pages import read_page
-from platform_assets.games.quality import check_drift
+from platform_assets.games.quality import check_drift, check_table
 from platform_assets.games.ranges import IdRange
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_objects import MemoryObjectStore
@@ -32,7 +35,12 @@ class Shelf:
         self.generations: dict[str, int] = {}
 
     def publish(
-        self, day: str, records: list[dict[str, Any]], mode: str = "full", page: int = 500
+        self,
+        day: str,
+        records: list[dict[str, Any]],
+        mode: str = "full",
+        page: int = 500,
+        counted: int | None = None,
     ) -> None:
         self.clock.advance(60)
         generation = self.generations[day] = self.generations.get(day, 0) + 1
@@ -43,11 +51,14 @@ class Shelf:
             key = where.part_key(generation, start // page, 0)
             parts.append(land_page(self.objects, key, read_page(body, IdRange(0, None), "test")))
         now = self.clock.now()
-        segment = Segment(generation, mode, None, None, [(0, None)], parts, [], 1, 0, now, now)
+        ranges: list[tuple[int, int | None]] = [(0, None)]
+        segment = Segment(
+            generation, mode, None, None, ranges, parts, [], 1, 0, now, now, api_count=counted
+        )
         publish(self.objects, where, segment)
 
-    def merge(self) -> Merged:
-        return merge_current(self.objects, GAMES)
+    def merge(self, *, accepted: bool = False) -> Merged:
+        return merge_current(self.objects, GAMES, MergePolicy(accepted=accepted))
 
     def bytes(self) -> bytes:
         return self.objects.get(current_key(GAMES))
@@ -207,12 +218,54 @@ def test_without_any_published_day_there_is_nothing_to_merge():
         Shelf().merge()
 
 
-def test_a_part_that_was_replaced_under_the_reader_is_tried_again():
+def test_a_part_that_is_damaged_is_named_with_the_command_that_mends_it_and_the_other_days_are_merged():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(1), game(2)])
+    shelf.publish("2026-11-21", [game(2, 200)], mode="incremental")
+    shelf.publish("2026-11-22", [game(3, 300)], mode="incremental")
+    shelf.objects.put("games/raw/games/dt=2026-11-21/part-00000.jsonl.zst", b"half")
+    merged = shelf.merge()
+    assert [(each.kind, each.name[:12]) for each in merged.unmerged] == [
+        ("damaged_part", "2026-11-21/1")
+    ]
+    assert "-j games_full --tags" in merged.unmerged[0].message
+    assert {n: row["updated_at"] for n, row in shelf.rows().items()} == {1: 100, 2: 100, 3: 300}
+    shelf.publish("2026-11-21", [game(1), game(2, 200), game(3, 300)])
+    assert shelf.merge().unmerged == ()
+    assert shelf.rows()[2]["updated_at"] == 200
+
+
+def test_a_damaged_part_is_told_also_when_nothing_else_is_to_be_merged():
     shelf = Shelf()
     shelf.publish("2026-11-20", [game(1)])
     shelf.objects.put("games/raw/games/dt=2026-11-20/part-00000.jsonl.zst", b"half")
-    with pytest.raises(TransientError, match="is not the part that the manifest names"):
+    with pytest.raises(RefusedError, match="is damaged") as caught:
         shelf.merge()
+    assert caught.value.kind == "damaged_part"
+
+
+def test_a_part_that_was_replaced_under_the_reader_is_tried_again():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(1)])
+    key = "games/raw/games/dt=2026-11-20/manifest.json"
+    old = shelf.objects.get(key)
+
+    class Stale:
+        """Answers with the old manifest once: a new one was published right behind it."""
+
+        def get(self, key: str) -> bytes:
+            if key.endswith("manifest.json") and not stale:
+                stale.append(key)
+                return old
+            return shelf.objects.get(key)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(shelf.objects, name)
+
+    stale: list[str] = []
+    shelf.publish("2026-11-20", [game(1, 200)])
+    with pytest.raises(TransientError, match="is not the part that the manifest names"):
+        merge_current(cast("ObjectStore", Stale()), GAMES)
 
 
 def test_a_corrupt_manifest_is_named_with_what_to_do():
@@ -223,6 +276,156 @@ def test_a_corrupt_manifest_is_named_with_what_to_do():
     ) as caught:
         shelf.merge()
     assert "delete this object and collect the day again" in str(caught.value)
+
+
+# A full refresh that lost most rows.
+
+
+def test_a_full_refresh_that_lost_most_rows_marks_none_until_a_person_accepts_it():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(n) for n in range(1, 8_179)])
+    shelf.merge()
+    before = shelf.bytes()
+    shelf.publish("2026-11-21", [], counted=0)
+    merged = shelf.merge()
+    assert [each.kind for each in merged.unmerged] == ["mass_deletion"]
+    assert "8178 of 8178 rows" in merged.unmerged[0].message
+    assert shelf.bytes() == before
+    checks = {each.name: (each.passed, each.grave) for each in check_table(merged)}
+    assert checks["no_mass_deletion"] == (False, True)
+    assert shelf.merge(accepted=True).deleted == 8_178
+    assert shelf.merge().unmerged == ()
+
+
+def test_what_a_person_accepted_is_accepted_when_the_table_is_built_anew():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(n) for n in range(1, 100)])
+    shelf.publish("2026-11-21", [game(1)])
+    shelf.merge(accepted=True)
+    before = shelf.bytes()
+    shelf.objects.put(current_key(GAMES), b"garbage")
+    assert shelf.merge().unmerged == ()
+    assert shelf.bytes() == before
+
+
+def test_the_next_full_refresh_puts_right_what_was_not_believed():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(n) for n in range(1, 100)])
+    shelf.merge()
+    shelf.publish("2026-11-21", [])
+    shelf.merge()
+    shelf.publish("2026-11-22", [game(n) for n in range(2, 100)])
+    shelf.merge()
+    merged = shelf.merge()
+    assert (merged.deleted, merged.unmerged) == (1, ())
+    assert shelf.rows()[1]["deleted_on"] == "2026-11-22"
+
+
+def test_a_full_refresh_whose_count_is_off_marks_no_deletion():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(n) for n in range(1, 1_201)])
+    shelf.publish("2026-11-21", [game(n, 200) for n in range(1, 1_001)], counted=1_200)
+    merged = shelf.merge()
+    assert (merged.rows, merged.deleted) == (1_200, 0)
+    assert shelf.rows()[1]["updated_at"] == 200
+
+
+def test_a_time_in_the_future_does_not_keep_its_correction_out():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(1, 4_102_444_800), game(2, 1_784_512_800_123)])
+    merged = shelf.merge()
+    assert merged.newest is None
+    shelf.publish("2026-11-21", [game(1, 1_784_512_800, rating=7)], mode="incremental")
+    shelf.merge()
+    assert shelf.rows()[1]["rating"] == 7.0
+
+
+# What is damaged heals.
+
+
+def damage(content: bytes, how: str) -> bytes:
+    half = len(content) // 2
+    return {
+        "empty": b"",
+        "truncated": content[:half],
+        "garbage": b"garbage" * 100,
+        "wrong tail": content[:-8] + b"12345678",
+        "flipped": content[: half // 2]
+        + bytes(b ^ 255 for b in content[half // 2 : half])
+        + content[half:],
+    }[how]
+
+
+@pytest.mark.parametrize("with_more", [True, False])
+@pytest.mark.parametrize("how", ["empty", "truncated", "garbage", "wrong tail", "flipped"])
+def test_a_damaged_table_is_built_anew_from_the_raw_days(how: str, with_more: bool):
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(n, summary=f"{n * 7919}") for n in range(1, 3_000)])
+    shelf.publish("2026-11-21", [game(1, 200)], mode="incremental")
+    shelf.merge()
+    right = shelf.bytes()
+    shelf.objects.put(current_key(GAMES), damage(right, how))
+    if with_more:
+        shelf.publish("2026-11-22", [game(2, 300)], mode="incremental")
+    merged = shelf.merge()
+    if not with_more and how == "flipped" and merged.built_anew is None:
+        return  # columns that a merge without anything new does not read
+    assert merged.built_anew is not None
+    assert shelf.rows()[1]["updated_at"] == 200
+    assert with_more or shelf.bytes() == right
+
+
+@pytest.mark.parametrize("content", [b"", b"{broken", b'["a\xff"]', b"[" * 20_000, b"[1]"])
+def test_a_list_of_merged_segments_that_cannot_be_read_costs_time_alone(content: bytes):
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(n) for n in range(1, 50)])
+    shelf.publish("2026-11-21", [game(n, 200) for n in range(1, 500)], mode="incremental")
+    shelf.merge()
+    before = shelf.bytes()
+    shelf.objects.put("games/games/merged.json", content)
+    merged = shelf.merge()
+    assert (len(merged.applied), merged.unmerged) == (2, ())
+    assert shelf.bytes() == before
+
+
+def test_a_corrupt_manifest_costs_its_day_alone():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(1)])
+    shelf.publish("2026-11-21", [game(2)], mode="incremental")
+    shelf.objects.put("games/raw/games/dt=2026-11-21/manifest.json", b'{"entity":"\xff')
+    merged = shelf.merge()
+    assert [each.kind for each in merged.unmerged] == ["corrupt_manifest"]
+    assert set(shelf.rows()) == {1}
+
+
+def test_a_day_whose_manifest_is_missing_is_named():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(1)])
+    shelf.publish("2026-11-21", [game(2)], mode="incremental")
+    shelf.objects.delete("games/raw/games/dt=2026-11-20/manifest.json")
+    finding = check_table(shelf.merge())[-1]
+    assert (finding.name, finding.passed) == ("days_published", False)
+    assert "2026-11-20" in finding.text
+
+
+def test_a_bad_record_that_an_older_version_landed_costs_that_record():
+    shelf = Shelf()
+    shelf.publish("2026-11-20", [game(1), game(2), game(3)])
+    key = "games/raw/games/dt=2026-11-20/part-00000.jsonl.zst"
+    lines = zstandard.ZstdDecompressor().decompress(shelf.objects.get(key))
+    data = zstandard.compress(lines.replace(b"game 2", b"game \xff"))
+    shelf.objects.put(key, data)
+    manifest = read_manifest(shelf.objects, Day("games", "2026-11-20"))
+    assert manifest is not None
+    (segment,) = manifest.segments
+    part = msgspec.structs.replace(segment.parts[0], sha256=hashlib.sha256(data).hexdigest())
+    changed = msgspec.structs.replace(segment, parts=[part])
+    where = "games/raw/games/dt=2026-11-20/manifest.json"
+    shelf.objects.put(where, encode_manifest(msgspec.structs.replace(manifest, segments=[changed])))
+    merged = shelf.merge()
+    assert set(shelf.rows()) == {1, 3}
+    assert len(merged.drift.unread) == 1
+    assert not check_table(merged)[2].passed
 
 
 Days = st.lists(
@@ -253,8 +456,8 @@ def test_the_table_equals_what_replaying_the_days_by_hand_gives(
         if mode == "full":
             expected.update({n: (s, True) for n, (s, _) in expected.items() if n not in stamps})
         if number % 2:
-            shelf.merge()
-    shelf.merge()
+            shelf.merge(accepted=True)
+    shelf.merge(accepted=True)
     found = {
         n: (row["updated_at"], row["deleted_on"] is not None) for n, row in shelf.rows().items()
     }

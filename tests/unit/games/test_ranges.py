@@ -48,10 +48,3 @@ def test_the_next_snapshot_is_cut_at_every_full_page_however_this_one_was_cut(si
     edges = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
     stretches = [ids[low:high] for low, high in pairwise(edges)]
     assert cut_full_pages(stretches) == ids[PAGE_SIZE - 1 : -1 : PAGE_SIZE]
-
-
-def test_a_full_page_that_ends_at_the_boundary_needs_no_further_request():
-    ids = IdRange(0, 500)
-    assert ids.is_read_after(500, PAGE_SIZE, PAGE_SIZE)
-    assert not ids.is_read_after(499, PAGE_SIZE, PAGE_SIZE)
-    assert ids.is_read_after(3, 2, PAGE_SIZE)

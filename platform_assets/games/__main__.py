@@ -1,7 +1,7 @@
 """`python -m platform_assets.games read ENTITY`: an entity's records as JSON Lines on standard output, in id order.
 
-Nothing is landed and no state but the cap is touched: for a look, or for a pipe. `set-aside`, `give-up` and `accept` are
-what a person does about records and deletions that were not believed.
+Nothing is landed and no state but the cap is touched: for a look, or for a pipe. `set-aside`, `give-up` and `accept`
+are what a person does about records and deletions that were not believed.
 """
 
 import argparse

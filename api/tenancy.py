@@ -28,7 +28,8 @@ class Tenancy:
         """Adds a tenant.
 
         Raises:
-            PermanentError: kinds `tenant_exists`, `bad_tenant_id`, `bad_name`, `bad_month`, `bad_source`.
+            PermanentError: kinds `tenant_exists`, `bad_tenant_id`, `bad_name`, `bad_month`, `bad_source`,
+                `source_refused`.
         """
         tenant, months = plan_tenant(
             wanted.tenant_id,
@@ -40,6 +41,7 @@ class Tenancy:
             backfill_start=wanted.backfill_start_month,
             last_completed_month=wanted.last_completed_month,
         )
+        self._services.sources.check(tenant.source.url)
         self._services.tenants.register(tenant, months)
         self._sync_partitions()
         return TenantOut.model_validate(tenant)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from platform_assets.core.clock import Clock, SystemClock
 from platform_assets.core.engine import OnProgress
@@ -25,7 +26,15 @@ from platform_assets.games.entities import Entity
 from platform_assets.games.merge import Merged, MergePolicy, merge_current
 from platform_assets.http_services import find_network, make_policy
 from platform_assets.rank_services import RankServices
-from platform_assets.settings import Gear, Settings, child_environment, source_secret
+from platform_assets.settings import (
+    Gear,
+    Settings,
+    child_environment,
+    dagster_home,
+    source_secret,
+    source_secret_hosts,
+    split_list,
+)
 from platform_assets.shop_services import ShopServices
 from platform_assets.tags.failures import TagRedriver
 from platform_assets.tags.keys import TenantSource
@@ -38,6 +47,7 @@ from platform_assets.tags.shard_run import (
     ShardOutcome,
     run_shards,
 )
+from platform_assets.tenants.advertiser_rows import decode_csv
 from platform_assets.tenants.customers import CustomersResult, build_customers
 from platform_assets.tenants.cycle import Processor
 from platform_assets.tenants.decide import (
@@ -53,6 +63,7 @@ from platform_assets.tenants.outlook import look
 from resources.alerts import Alerts
 from resources.caps import Cap, find_cap, override_cap
 from resources.dagster_webserver import DagsterWebserver
+from resources.event_reach import SourceReach
 from resources.event_source import EventSources
 from resources.igdb import IGDB_ERRORS, TwitchCredentials
 from resources.igdb_source import IgdbSource
@@ -98,6 +109,18 @@ RANKS_NEXT_STEP = (
 
 SKIP_LIMIT = 20
 """Failed pages after which a collection ends: the upstream is down, and the next run does the rest."""
+
+
+class _SourceSecrets:
+    """Secrets of sources, from the environment."""
+
+    def find(self, name: str) -> str | None:
+        """Its value; None if it is not set."""
+        return source_secret(name)
+
+    def hosts(self, name: str) -> list[str]:
+        """The hosts that it may be sent to."""
+        return source_secret_hosts(name)
 
 
 class Services:
@@ -260,7 +283,27 @@ class Services:
     @cached_property
     def sources(self) -> EventSources:
         """Opens tenants' events."""
-        return EventSources(source_secret)
+        return EventSources(_SourceSecrets(), self._source_reach)
+
+    @property
+    def _source_reach(self) -> SourceReach:
+        """What tenants' sources may reach: never what is the platform's own."""
+        settings, dagster = self.settings, dagster_home()
+        state, objects = urlsplit(settings.state_database_url), urlsplit(settings.object_store_url)
+        own = [settings.log_path]
+        own += [
+            Path(unquote(place.path.removeprefix("/") if place.scheme != "file" else place.path))
+            for place in (state, objects)
+            if place.scheme == "file" or place.scheme.startswith("sqlite")
+        ]
+        return SourceReach(
+            schemes=split_list(settings.sources_schemes),
+            hosts=split_list(settings.sources_hosts),
+            folders=[Path(name) for name in split_list(settings.sources_folders)],
+            homes=[settings.home],
+            own=[*own, *([dagster] if dagster else [])],
+            clear_passwords=settings.sources_clear_passwords,
+        )
 
     @cached_property
     def month_processor(self) -> Processor:
@@ -339,14 +382,16 @@ class Services:
         now, first_month = self.clock.now(), self.settings.tenants_first_month
         if "://" in place:
             rows = self.sources.read_table(place, table)
-            return read_advertisers(rows, now=now, first_month=first_month)
+            return read_advertisers(
+                rows, now=now, first_month=first_month, check=self.sources.check
+            )
         try:
-            text = Path(place).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PermanentError(
-                f"cannot read {place} as a CSV file in UTF-8: {error}", kind="bad_import"
-            ) from error
-        return read_advertisers_csv(text, now=now, first_month=first_month)
+            text = decode_csv(Path(place).read_bytes())
+        except OSError as error:
+            raise PermanentError(f"cannot read {place}: {error}", kind="bad_import") from error
+        return read_advertisers_csv(
+            text, now=now, first_month=first_month, check=self.sources.check
+        )
 
     def due_customers(self, busy: Collection[str] = ()) -> list[str]:
         """Tenants whose table of customers is older than their newest month, those that are busy left out."""

@@ -169,6 +169,26 @@ class Settings(BaseSettings):
         default=600, description="Seconds between two looks for stale tenant-months."
     )
 
+    sources_schemes: str = Field(
+        default="",
+        description="Kinds of databases that tenants' events may be in, with commas between, such as "
+        "`postgresql,sqlite`; empty: any.",
+    )
+    sources_hosts: str = Field(
+        default="",
+        description="Hosts that they may be on, with commas between: names, `*.example.com`, addresses, networks "
+        "(`10.0.0.0/8`); empty: any but link-local and metadata addresses.",
+    )
+    sources_folders: str = Field(
+        default="",
+        description="Folders that SQLite files of events may be in, with commas between; empty: any but the platform's "
+        "and the system's own.",
+    )
+    sources_clear_passwords: bool = Field(
+        default=False,
+        description="Whether the password of a source may go to another machine as it is, without TLS.",
+    )
+
     shop_ably_url: str | None = Field(
         default=None,
         description="Base URL of ably, such as a sandbox's; the shop itself if not set.",
@@ -495,6 +515,16 @@ def network_environment() -> dict[str, str]:
 def source_secret(name: str) -> str | None:
     """What `${NAME}` in the URL of a tenant's source stands for: the variable SLUICE_SOURCE_<NAME>; None if not set."""
     return os.environ.get(f"SLUICE_SOURCE_{name}")
+
+
+def source_secret_hosts(name: str) -> list[str]:
+    """The hosts that the secret may be sent to: the variable SLUICE_SOURCE_<NAME>_HOSTS, with commas between."""
+    return split_list(os.environ.get(f"SLUICE_SOURCE_{name}_HOSTS", ""))
+
+
+def split_list(text: str) -> list[str]:
+    """The entries of a setting with commas between them."""
+    return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
 def dagster_home() -> Path | None:

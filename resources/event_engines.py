@@ -8,19 +8,21 @@ import re
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from psycopg2.extensions import UNICODE, new_type, register_type
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 - a class with a function's name
-from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Dialect, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from platform_assets.core.errors import PermanentError, PlatformError, TransientError
+from resources.event_reach import SourceReach, is_bound, is_local_socket, is_loopback
 
 CONNECT_SECONDS = 10
 """How long a connection may take."""
@@ -63,39 +65,96 @@ _SQLSTATES = (
 
 _SQLSTATE_TRANSIENT = ("08", "40", "53", "55", "57")
 
-_REFUSED_LOGINS = ("authentication failed", "does not exist", "pg_hba.conf", "Access denied")
+_FAILURES = (
+    "Connection refused",
+    "timeout expired",
+    "server closed the connection unexpectedly",
+    "Connection reset",
+    "No route to host",
+    "Network is unreachable",
+    "server does not support SSL",
+    "certificate verify failed",
+    "does not match host name",
+    "authentication method requirement",
+    "no password supplied",
+    "Access denied",
+    "terminating connection",
+    "SSL connection has been closed unexpectedly",
+    "connection already closed",
+)
+"""Of what drivers say without a SQLSTATE, what may be repeated."""
+
+_REFUSED_LOGINS = (
+    "authentication failed",
+    "does not exist",
+    "pg_hba.conf",
+    "Access denied",
+    "authentication method requirement",
+    "no password supplied",
+)
 """A refused login carries no SQLSTATE, only the server's text."""
+
+
+class Secrets(Protocol):
+    """Secrets of sources by the name that stands in a URL as `${NAME}`."""
+
+    def find(self, name: str) -> str | None:
+        """Its value; None if it is not set."""
+        ...
+
+    def hosts(self, name: str) -> Sequence[str]:
+        """The hosts that it may be sent to, as `host`, `host:port` or `*.example.com`; none: this machine alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEngine:
+    """A database that is ready to be connected to.
+
+    Attributes:
+        engine: Its connections.
+        place: What messages call it: from the URL as it stands in the source, without user, password and options.
+        hidden: What messages must not hold -> what stands in its place.
+    """
+
+    engine: Engine
+    place: str
+    hidden: Mapping[str, str]
 
 
 class EngineCache:
     """Engines by URL. Thread-safe; the one that was not asked for longest is closed when there are too many.
 
     Args:
-        secrets: Value of a secret by name; None if it is not set.
+        secrets: Stand in URLs.
+        reach: What may be connected to.
         limit: Most engines.
     """
 
-    def __init__(self, secrets: Callable[[str], str | None], limit: int) -> None:
+    def __init__(self, secrets: Secrets, reach: SourceReach, limit: int) -> None:
         self._secrets = secrets
+        self._reach = reach
         self._limit = limit
         self._engines: OrderedDict[URL, Engine] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, url: str) -> Engine:
+    def get(self, url: str) -> SourceEngine:
         """The engine for a URL as it stands in the tenant's source; connects on first use only.
 
         Raises:
-            PermanentError: kind `bad_source`: no URL, no such database driver, or a secret that is not set.
+            PermanentError: kinds `bad_source`: no URL, no such database driver, or a secret that is not set or not
+                meant for the host; `source_refused`.
         """
-        filled = fill_url(url, self._secrets)
+        filled, place, hidden = fill_url(url, self._secrets)
+        self._reach.check_url(filled)
         with self._lock:
-            engine = self._engines.get(filled) or create_source_engine(filled)
+            engine = self._engines.get(filled) or create_source_engine(filled, self._reach)
             self._engines[filled] = engine
             self._engines.move_to_end(filled)
             old = self._engines.popitem(last=False)[1] if len(self._engines) > self._limit else None
         if old is not None:
             old.dispose()  # connections in use are closed when they are given back
-        return engine
+        return SourceEngine(engine, place, hidden)
 
     def close(self) -> None:
         """Closes all connections that are not in use."""
@@ -106,40 +165,65 @@ class EngineCache:
             engine.dispose()
 
 
-def fill_url(url: str, secrets: Callable[[str], str | None]) -> URL:
-    """The URL with its secrets in place.
+def fill_url(url: str, secrets: Secrets) -> tuple[URL, str, Mapping[str, str]]:
+    """The URL with its secret in place, what messages call it, and what they must not hold.
+
+    `${NAME}` stands for the password, or for the URL as a whole.
+
+    Raises:
+        PermanentError: kind `bad_source`.
+    """
+    if whole := _SECRET.fullmatch(url.strip()):
+        value = _find_secret(whole[1], secrets)
+        filled = read_url(value)
+        # The whole URL is the secret, so that nobody but who set it chose its host.
+        if entries := secrets.hosts(whole[1]):
+            _check_host(whole[1], filled, entries)
+        parts = (value, filled.password, filled.username, filled.host, filled.database)
+        return filled, whole[0], {str(part): whole[0] for part in parts if part}
+    parsed = read_url(url)
+    place = describe_source(parsed)
+    reference = _SECRET.fullmatch(str(parsed.password or ""))
+    options = (value for values in parsed.normalized_query.values() for value in values)
+    others = (parsed.username, parsed.host, parsed.database, *options)
+    if any("${" in part for part in others if part):
+        raise _bad(
+            "${NAME} stands somewhere else than for the password",
+            "write it as the password, or as the whole URL",
+        )
+    if reference is None:
+        return parsed, place, {str(parsed.password): "***"} if parsed.password else {}
+    name = reference[1]
+    _check_host(name, parsed, secrets.hosts(name))
+    value = _find_secret(name, secrets)
+    return parsed.set(password=value), place, {value: reference[0]}
+
+
+def read_url(url: str) -> URL:
+    """The parts of a URL, with the driver that is installed here.
 
     Raises:
         PermanentError: kind `bad_source`.
     """
     try:
-        parsed = make_url(url)
+        parsed = make_url(url.strip())
     except (ArgumentError, ValueError):
         # The text of neither error is repeated, and neither is chained: both may hold the password.
         raise _bad("the source's URL cannot be read", "use a SQLAlchemy URL") from None
-    fill = partial(_fill, secrets=secrets)
-    return URL.create(
-        _DRIVERS.get(parsed.drivername, parsed.drivername),
-        username=fill(parsed.username),
-        password=fill(parsed.password),
-        host=fill(parsed.host),
-        port=parsed.port,
-        database=fill(parsed.database),
-        query=parsed.query,
-    )
+    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
 
 
-def create_source_engine(url: URL) -> Engine:
+def create_source_engine(url: URL, reach: SourceReach) -> Engine:
     """An engine that only reads. Connects on first use.
 
     Raises:
         PermanentError: kind `bad_source`: the dialect or its driver is not installed.
     """
     if url.get_backend_name() == "sqlite":
-        return _create_sqlite_engine(url)
+        return _create_sqlite_engine(url, reach)
     options: dict[str, Any] = {}
     if url.get_backend_name() == "postgresql":
-        options = {"connect_args": dict(_POSTGRESQL)}
+        options = {"connect_args": _connect_options(url, reach)}
     try:
         engine = create_engine(
             url, **_pool(), pool_pre_ping=True, pool_recycle=1800, hide_parameters=True, **options
@@ -151,6 +235,7 @@ def create_source_engine(url: URL) -> Engine:
         ) from None
     if url.drivername == "postgresql+psycopg2":
         event.listen(engine, "connect", _set_up_psycopg2)
+    event.listen(engine, "do_connect", partial(_go_to_checked, reach))
     return engine
 
 
@@ -162,21 +247,24 @@ def describe_source(url: URL) -> str:
     return f"{url.get_backend_name()}://{url.host or 'local socket'}{port}/{url.database}"
 
 
-def translate_source_error(error: SQLAlchemyError, place: str) -> PlatformError:
+def translate_source_error(
+    error: SQLAlchemyError, place: str, hidden: Mapping[str, str]
+) -> PlatformError:
     """What a database's error means.
 
     Args:
         error: What SQLAlchemy raised.
         place: Table and database, without secrets.
+        hidden: What the message must not hold -> what stands in its place.
     """
     if isinstance(error, PoolTimeoutError):
         return _away(place, "all connections of this process are in use")
     if not isinstance(error, DBAPIError):
         return PermanentError(
-            f"{place} cannot be read: {type(error).__name__}: {error}. Correct the tenant's source",
+            f"{place} cannot be read: {type(error).__name__}: {_hide(str(error), hidden)}. Correct the tenant's source",
             kind="source_query",
         )
-    text = str(error.orig).strip().partition("\n")[0]
+    text = _hide(str(error.orig).strip().partition("\n")[0], hidden)
     if isinstance(error.orig, sqlite3.Error):
         return _translate_sqlite(error.orig, text, place)
     return _translate_server(error, text, place)
@@ -199,26 +287,29 @@ def _translate_sqlite(error: sqlite3.Error, text: str, place: str) -> PlatformEr
 
 def _translate_server(error: DBAPIError, text: str, place: str) -> PlatformError:
     state: str = getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlstate", None) or ""
+    text = text if state else _name_failure(text)
     for prefix, kind, advice in _SQLSTATES:
         if state.startswith(prefix):
             return _unreadable(kind, place, text, advice)
     if any(sign in text for sign in _REFUSED_LOGINS):
-        return _bad(f"{place} refused the login: {text}", "correct the tenant's source")
+        return _bad(f"{place} refused the login: {text}", _advise_login(text))
     unreachable = type(error).__name__ in {"OperationalError", "InterfaceError"}
     if state.startswith(_SQLSTATE_TRANSIENT) or (unreachable and not state):
         return _away(place, text)
     return _unreadable("source_query", place, text, "correct the view or the tenant's source")
 
 
-def _create_sqlite_engine(url: URL) -> Engine:
+def _create_sqlite_engine(url: URL, reach: SourceReach) -> Engine:
     if not url.database or not Path(url.database).is_absolute():
         raise _bad(
             f"sqlite needs an absolute path of a file, not {url.database!r}",
             "use sqlite:////absolute/path/events.db",
         )
-    uri = f"file:{quote(url.database)}?mode=ro"
+    database = url.database
 
     def connect() -> sqlite3.Connection:
+        # Each time: a link may lead elsewhere by now.
+        uri = f"file:{quote(str(reach.check_file(database)))}?mode=ro"
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
         )
@@ -243,16 +334,72 @@ def _set_up_psycopg2(connection: PgConnection, _record: object) -> None:
     connection.commit()
 
 
-def _fill(text: str | None, secrets: Callable[[str], str | None]) -> str | None:
-    def fill(match: re.Match[str]) -> str:
-        if (value := secrets(match[1])) is None:
-            raise _bad(
-                f"the secret ${{{match[1]}}} of the source's URL is not set",
-                f"set the variable SLUICE_SOURCE_{match[1]}",
-            )
-        return value
+def _connect_options(url: URL, reach: SourceReach) -> dict[str, object]:
+    options = dict(_POSTGRESQL)
+    secure = {"require", "verify-ca", "verify-full"} & {*url.normalized_query.get("sslmode", ())}
+    if not (secure or reach.clear_passwords or is_loopback(url.host or "")):
+        # A server that asks for the password as it is gets none (libpq 16: postgresql.org/docs/16/libpq-connect.html).
+        options["require_auth"] = "!password"
+    return options
 
-    return None if text is None else _SECRET.sub(fill, text)
+
+def _go_to_checked(
+    reach: SourceReach, dialect: Dialect, _record: object, _args: object, options: dict[str, Any]
+) -> None:
+    """Looks the host up, checks where it leads, and lets the driver connect there and nowhere else."""
+    host = str(options.get("host") or "")
+    if is_local_socket(host):
+        return
+    port = int(options["port"]) if options.get("port") else None
+    addresses = reach.resolve(host, port)
+    if dialect.driver == "psycopg2":
+        options["host"] = ",".join([host] * len(addresses))
+        options["hostaddr"] = ",".join(addresses)
+
+
+def _advise_login(text: str) -> str:
+    if "authentication method requirement" in text:
+        return (
+            "it asks for the password without TLS, and was not given it: add ?sslmode=require to the URL, or set "
+            "SLUICE_SOURCES_CLEAR_PASSWORDS=true"
+        )
+    return "correct the tenant's source"
+
+
+def _name_failure(text: str) -> str:
+    """What a failed connection says, without a byte of whoever answered unless it speaks the database's protocol."""
+    fatal = text.partition("FATAL:")[2].strip()
+    if fatal:
+        return fatal
+    found = next((sign for sign in _FAILURES if sign in text), None)
+    return found or "the connection failed, or what answers is no such database"
+
+
+def _hide(text: str, hidden: Mapping[str, str]) -> str:
+    for value in sorted(hidden, key=len, reverse=True):
+        text = text.replace(value, hidden[value])
+    return text
+
+
+def _find_secret(name: str, secrets: Secrets) -> str:
+    value = secrets.find(name)
+    if value is None:
+        raise _bad(
+            f"the secret ${{{name}}} of the source's URL is not set",
+            f"set the variable SLUICE_SOURCE_{name}",
+        )
+    return value
+
+
+def _check_host(name: str, url: URL, entries: Sequence[str]) -> None:
+    """A secret goes to the hosts that it is meant for, and without a list to this machine alone."""
+    host = url.host or ""
+    if is_bound(host, url.port, entries) if entries else is_loopback(host):
+        return
+    raise _bad(
+        f"the secret ${{{name}}} is not meant for the host of the source's URL, and was not sent",
+        f"whoever runs the platform lists the hosts that may get it in SLUICE_SOURCE_{name}_HOSTS",
+    )
 
 
 def _bad(reason: str, advice: str) -> PermanentError:

@@ -19,7 +19,14 @@ from sqlalchemy.types import Integer as IntegerType
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.times import UNITS, find_month, find_unit, read_time
-from resources.event_engines import EngineCache, describe_source, translate_source_error
+from resources.event_engines import (
+    EngineCache,
+    Secrets,
+    SourceEngine,
+    read_url,
+    translate_source_error,
+)
+from resources.event_reach import SourceReach
 from resources.event_sql import (
     COLUMNS,
     REQUIRED,
@@ -65,24 +72,38 @@ class EventSources:
     """Opens tables of events. Thread-safe; close it at the end.
 
     Args:
-        secrets: Value of a secret by the name that stands in a URL as `${NAME}`; None if it is not set.
+        secrets: Stand in URLs as `${NAME}`.
+        reach: What sources may reach; anything but metadata addresses and the system's files if omitted.
         engines: Most databases that connections are kept to.
     """
 
-    def __init__(self, secrets: Callable[[str], str | None], *, engines: int = 64) -> None:
-        self._engines = EngineCache(secrets, engines)
+    def __init__(
+        self, secrets: Secrets, reach: SourceReach | None = None, *, engines: int = 64
+    ) -> None:
+        self._reach = reach or SourceReach()
+        self._engines = EngineCache(secrets, self._reach, engines)
         self._found: dict[tuple[object, ...], _Found] = {}
         self._lock = threading.Lock()
+
+    def check(self, url: str) -> None:
+        """Whether a URL may be used, as far as it says so itself; nothing is connected to or looked up.
+
+        Raises:
+            PermanentError: kinds `bad_source`, `source_refused`.
+        """
+        if not url.strip().startswith("${"):
+            self._reach.check_url(read_url(url))
 
     def open(self, source: SourceLike) -> "SqlEvents":
         """A table of events; looks at its columns and at its times the first time.
 
         Raises:
             TransientError: kind `source_unreachable`.
-            PermanentError: kinds `bad_source`, `source_table_missing`, `source_columns`, `source_times`.
+            PermanentError: kinds `bad_source`, `source_refused`, `source_table_missing`, `source_columns`,
+                `source_times`.
         """
         engine = self._engines.get(source.url)
-        key = (engine.url, source.table, *sorted(source.columns.items()))
+        key = (engine.engine.url, source.table, *sorted(source.columns.items()))
         found = self._found.get(key)
         if found is None or time.monotonic() >= found.until:
             with translated(engine, source.table):
@@ -96,10 +117,10 @@ class EventSources:
 
         Raises:
             TransientError: kind `source_unreachable`.
-            PermanentError: kinds `bad_source`, `source_table_missing`.
+            PermanentError: kinds `bad_source`, `source_refused`, `source_table_missing`.
         """
         engine = self._engines.get(url)
-        with translated(engine, table), engine.connect() as connection:
+        with translated(engine, table), engine.engine.connect() as connection:
             result = connection.execute(
                 build_dump(table), execution_options={"stream_results": True, "yield_per": 1000}
             )
@@ -121,7 +142,9 @@ class SqlEvents:
         on_error: Called when a statement fails: the table may have been changed since it was looked at.
     """
 
-    def __init__(self, engine: Engine, found: "_Found", *, on_error: Callable[[], object]) -> None:
+    def __init__(
+        self, engine: SourceEngine, found: "_Found", *, on_error: Callable[[], object]
+    ) -> None:
         self._engine = engine
         self._events = found.events
         self._form = found.form
@@ -167,7 +190,8 @@ class SqlEvents:
     @contextmanager
     def _connect(self) -> Generator[Connection]:
         try:
-            with translated(self._engine, self._events.name), self._engine.connect() as connection:
+            opened = self._engine
+            with translated(opened, self._events.name), opened.engine.connect() as connection:
                 yield connection
         except PermanentError:
             self._on_error()
@@ -184,7 +208,7 @@ class _Found:
     until: float
 
 
-def find_table(engine: Engine, source: SourceLike) -> _Found:
+def find_table(opened: SourceEngine, source: SourceLike) -> _Found:
     """The table with the canonical columns that it has, and how it keeps its times.
 
     Raises:
@@ -192,7 +216,8 @@ def find_table(engine: Engine, source: SourceLike) -> _Found:
         SQLAlchemyError: The database does not answer.
     """
     schema, name = split_table(source.table)
-    place = f"{source.table} in {describe_source(engine.url)}"
+    engine = opened.engine
+    place = f"{source.table} in {opened.place}"
     try:
         found = inspect(engine).get_columns(name, schema)
     except NoSuchTableError:
@@ -209,18 +234,19 @@ def find_table(engine: Engine, source: SourceLike) -> _Found:
 
 
 @contextmanager
-def translated(engine: Engine, table: str) -> Generator[None]:
+def translated(opened: SourceEngine, table: str) -> Generator[None]:
     """Errors of a source's database as the platform's.
 
     Raises:
         TransientError: kind `source_unreachable`.
-        PermanentError: kinds `bad_source`, `source_table_missing`, `source_columns`, `source_query`.
+        PermanentError: kinds `bad_source`, `source_refused`, `source_table_missing`, `source_columns`, `source_query`.
     """
     try:
         yield
     except SQLAlchemyError as error:
-        place = f"{table} in {describe_source(engine.url)}"
-        raise translate_source_error(error, place) from error
+        place = f"{table} in {opened.place}"
+        # Not chained: the driver's own words may hold secrets, and Dagster records the cause with its text.
+        raise translate_source_error(error, place, opened.hidden) from None
 
 
 def _match_columns(

@@ -1,5 +1,6 @@
 """The tenants half of the demo: three advertisers, and cycles until the new one has caught up."""
 
+import shutil
 import time
 
 from platform_assets.demo.home import DemoError, DemoHome
@@ -42,7 +43,9 @@ def show_tenants(home: DemoHome) -> None:
 
 def _register_all(services: Services, home: DemoHome) -> str:
     """Writes the databases and registers their tenants; the id of the new one."""
-    folder = home.folder / "advertisers"
+    # Beside the demo's home, which is the platform's own: no source may be in it.
+    folder = home.folder.with_name("demo_advertisers")
+    shutil.rmtree(folder, ignore_errors=True)
     write_sandbox(["--out", str(folder), "--tenants", "3", "--existing", "2", "--quiet"])
     listed = read_list(folder)
     for tenant in listed:

@@ -70,6 +70,7 @@ def _register(services: Services, asked: argparse.Namespace) -> Iterator[str]:
         backfill_start=asked.backfill_start,
         last_completed_month=asked.last_completed_month,
     )
+    services.sources.check(tenant.source.url)
     services.tenants.register(tenant, months)
     span = f", {len(months)} months from {months[0]}" if months else ""
     yield f"{tenant.tenant_id} is registered as {tenant.tenant_type}{span}"
@@ -125,6 +126,12 @@ def _import(services: Services, asked: argparse.Namespace) -> Iterator[str]:
         yield f"{len(services.tenants.import_tenants(plan.tenants))} imported"
     else:
         yield "nothing was stored: add --apply"
+    if plan.problems:
+        raise PermanentError(
+            f"{len(plan.problems)} rows could not be read, see above; correct them and import again: what is there "
+            "stays as it is",
+            kind="bad_import",
+        )
 
 
 if __name__ == "__main__":

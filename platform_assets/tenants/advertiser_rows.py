@@ -15,6 +15,10 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from platform_assets.core.errors import PermanentError
+
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
 REQUIRED = ("advertiser_id", "last_completed_month", "source_url")
 """Columns that a legacy table must have."""
 
@@ -74,6 +78,23 @@ class AdvertiserRows:
     rows: tuple[ImportRow, ...]
     problems: tuple[Problem, ...] = ()
     ignored: tuple[str, ...] = ()
+
+
+def decode_csv(data: bytes) -> str:
+    """The text of a CSV file: UTF-8, UTF-16 with its mark, or CP949, which Excel writes on Korean machines.
+
+    Raises:
+        PermanentError: kind `bad_import`.
+    """
+    encodings = ("utf-16",) if data[:2] in _UTF16_MARKS else ("utf-8-sig", "cp949")
+    for encoding in encodings:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise PermanentError(
+        "the file is a CSV neither in UTF-8 nor in CP949; save it as `CSV UTF-8`", kind="bad_import"
+    )
 
 
 def parse_csv(text: str) -> AdvertiserRows:

@@ -18,8 +18,11 @@ _NAME = r"[^\W\d][\w$-]{0,62}"
 _COLUMN = re.compile(_NAME)
 _TABLE = re.compile(rf"{_NAME}(?:\.{_NAME})?")
 _REFERENCE = re.compile(r"\$\{[A-Z][A-Z0-9_]*\}")
-_SECRET_OPTION = re.compile(r"passw|pwd|passphrase|secret|token|credential", re.IGNORECASE)
-_SECRET_INSIDE = re.compile(r"(?:passw\w*|pwd|secret|token)\s*=\s*(?!\$\{)[^\s;&]", re.IGNORECASE)
+_WORDS = "pass|pwd|secret|token|credential|api_?key|access_?key|private|auth|signature|bearer"
+# Options of libpq that hold no secret although their names sound like it.
+_HARMLESS = frozenset({"require_auth", "sslkey", "ssl_key"})
+_SECRET_OPTION = re.compile(rf"{_WORDS}|^key$|^sig$", re.IGNORECASE)
+_SECRET_INSIDE = re.compile(rf"(?:(?:{_WORDS})\w*|\bkey)\s*=\s*[^\s;&]", re.IGNORECASE)
 
 
 def check_source(source: SourceSettings) -> SourceSettings:
@@ -27,7 +30,7 @@ def check_source(source: SourceSettings) -> SourceSettings:
 
     Args:
         source: As somebody wrote it. A password has to be `${NAME}`, which stands for the variable
-            SLUICE_SOURCE_NAME; anywhere else in the URL a secret is refused too.
+            SLUICE_SOURCE_NAME, or the URL as a whole is one; anywhere else in the URL a secret is refused.
 
     Raises:
         PermanentError: kind `bad_source`; the message repeats nothing of the URL, which may hold a secret.
@@ -42,6 +45,8 @@ def check_source(source: SourceSettings) -> SourceSettings:
 def check_url(text: str) -> str:
     """The URL itself; see `check_source`."""
     text = text.strip()
+    if _REFERENCE.fullmatch(text):
+        return text  # the URL as a whole is the secret
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -59,20 +64,30 @@ def _check_secrets(url: URL) -> None:
             "its URL holds a password; write ${NAME} instead, and put the password into the variable "
             "SLUICE_SOURCE_NAME, with a name of your choice in capitals"
         )
-    parts = {"the database": (url.database or "",), **url.normalized_query}
+    parts = {
+        "the user": (url.username or "",),
+        "the host": (url.host or "",),
+        "the database": (url.database or "",),
+        **url.normalized_query,
+    }
     for part, values in parts.items():
-        named = _SECRET_OPTION.search(part) and not all(map(_REFERENCE.fullmatch, values))
+        named = _SECRET_OPTION.search(part) and part.casefold() not in _HARMLESS
         if named or any(map(_SECRET_INSIDE.search, values)):
             raise _refuse(
-                f"{part[:50]!r} in its URL holds a secret; write ${{NAME}} instead, and put the secret into the "
-                "variable SLUICE_SOURCE_NAME"
+                f"{part[:50]!r} in its URL holds a secret; write ${{NAME}} instead, for the password or for the URL "
+                "as a whole, and put the secret into the variable SLUICE_SOURCE_NAME"
+            )
+        if any("${" in value for value in values):
+            raise _refuse(
+                f"${{NAME}} stands in {part[:50]!r} of its URL; write ${{NAME}} instead of the password, or of the "
+                "URL as a whole, and nowhere else: it stands for the variable SLUICE_SOURCE_NAME"
             )
 
 
 def _check_database(url: URL) -> None:
     if not url.database:
         raise _refuse(f"its URL names no database; {_FORMS}")
-    if url.get_backend_name() == "sqlite" and not url.database.startswith(("/", "file:/")):
+    if url.get_backend_name() == "sqlite" and not url.database.startswith("/"):
         raise _refuse(
             f"sqlite needs an absolute path of a file, because runs work in other folders; {_FORMS}"
         )

@@ -44,7 +44,11 @@ class ImportPlan:
 
 
 def read_advertisers(
-    rows: Iterable[Mapping[str, object]], *, now: datetime, first_month: str
+    rows: Iterable[Mapping[str, object]],
+    *,
+    now: datetime,
+    first_month: str,
+    check: Callable[[str], None] | None = None,
 ) -> ImportPlan:
     """The plan for rows of a SQL table: column -> value, with the columns of `advertiser_rows.COLUMNS`.
 
@@ -52,13 +56,16 @@ def read_advertisers(
         rows: In an order that stays the same, as problems name rows by number.
         now: Aware UTC.
         first_month: First month that any tenant can be processed for.
+        check: Refuses the URL of a source that may not be used, with a PermanentError.
     """
-    return _plan(number_rows(rows), now, first_month)
+    return _plan(number_rows(rows), now, first_month, check)
 
 
-def read_advertisers_csv(text: str, *, now: datetime, first_month: str) -> ImportPlan:
+def read_advertisers_csv(
+    text: str, *, now: datetime, first_month: str, check: Callable[[str], None] | None = None
+) -> ImportPlan:
     """The plan for a CSV file; see `read_advertisers`, and `advertiser_rows.py` for the header."""
-    return _plan(parse_csv(text), now, first_month)
+    return _plan(parse_csv(text), now, first_month, check)
 
 
 def describe(plan: ImportPlan, known: Collection[str]) -> list[str]:
@@ -78,11 +85,16 @@ def describe(plan: ImportPlan, known: Collection[str]) -> list[str]:
     return lines
 
 
-def _plan(table: AdvertiserRows, now: datetime, first_month: str) -> ImportPlan:
+def _plan(
+    table: AdvertiserRows,
+    now: datetime,
+    first_month: str,
+    check: Callable[[str], None] | None,
+) -> ImportPlan:
     planned, problems = dict[str, tuple[int, Tenant]](), list(table.problems)
     for row in table.rows:
         reader = _RowReader(row)
-        tenant = _read_tenant(reader, now, first_month)
+        tenant = _read_tenant(reader, now, first_month, check)
         if tenant is not None and tenant.tenant_id in planned:
             line, _ = planned[tenant.tenant_id]
             reader.refuse("advertiser_id", f"{tenant.tenant_id!r} is on line {line} already")
@@ -114,17 +126,28 @@ class _RowReader:
             return blank
 
 
-def _read_tenant(reader: _RowReader, now: datetime, first_month: str) -> Tenant | None:
+def _read_tenant(
+    reader: _RowReader,
+    now: datetime,
+    first_month: str,
+    check: Callable[[str], None] | None,
+) -> Tenant | None:
     """The tenant of a row, or None when anything is wrong with it, which the reader has kept."""
 
     def check_last(text: str) -> str | None:
         return check_last_completed(text, first_month, month_of(now)) if text else None
 
+    def check_place(text: str) -> str:
+        url = check_url(text)
+        if check is not None:
+            check(url)
+        return url
+
     tenant_id = reader.read("advertiser_id", check_tenant_id, "")
     name = reader.read("name", check_name, "")
     last = reader.read("last_completed_month", check_last, None)
     source = SourceSettings(
-        url=reader.read("source_url", check_url, ""),
+        url=reader.read("source_url", check_place, ""),
         table=reader.read("source_table", lambda text: check_table(text or DEFAULT_TABLE), ""),
         columns=reader.read("source_columns", _parse_columns, {}),
     )

@@ -3,18 +3,21 @@
 What only one database can do wrong, and what settings can get wrong, stands below the suite.
 """
 
+import shutil
+import socket
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.engine import URL
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 
 from platform_assets.core.errors import PermanentError, PlatformError, TransientError
 from platform_assets.core.months import list_months
@@ -30,20 +33,18 @@ from platform_assets.tenants.month_result import MonthResult
 from platform_assets.tenants.process import process_month
 from platform_assets.tenants.tenant import SourceSettings
 from resources import event_sql
-from resources.event_engines import describe_source, fill_url
+from resources.event_engines import create_source_engine, fill_url, read_url
+from resources.event_reach import SourceReach
 from resources.event_source import EventSources
 from tests.contract.state.postgres import temporary_schema
 from tests.fakes.event_source import MemoryLetters, refuse_nothing
 from tests.fakes.memory_objects import MemoryObjectStore
+from tests.fakes.source_secrets import NO_SECRETS, FakeSecrets
 
 MONTHS = list_months("2023-12", "2024-04")
 INSERT = text(
     "INSERT INTO events VALUES (:event_id, :customer_id, :event_at, :amount, :updated_at)"
 )
-
-
-def no_secrets(name: str) -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     if backend == "postgresql":
         url = str(request.getfixturevalue("postgresql_url"))
     engine = create_engine(url)
-    shop = Shop(url, engine, EventSources(no_secrets), "+09:00" if kind == "timestamptz" else "")
+    shop = Shop(url, engine, EventSources(NO_SECRETS), "+09:00" if kind == "timestamptz" else "")
     shop.run("DROP TABLE IF EXISTS events CASCADE" if backend != "sqlite" else "SELECT 1")
     shop.create(kind)
     yield shop
@@ -316,7 +317,7 @@ def test_any_table_is_read_whole_for_an_import(shop: Shop):
 def test_nothing_can_be_written_through_a_source(shop: Shop):
     with (
         pytest.raises(Exception, match=r"read-?only"),
-        shop.open()._engine.begin() as connection,
+        shop.open()._engine.engine.begin() as connection,
     ):
         connection.execute(text("DELETE FROM events"))
 
@@ -350,7 +351,7 @@ def messy(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, EventSources, So
     path = tmp_path / "messy events #1?.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE events (event_id, customer_id, event_at, amount)")
-    sources = EventSources(no_secrets)
+    sources = EventSources(NO_SECRETS)
     url = URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
     yield connection, sources, SourceSettings(url)
     sources.close()
@@ -389,7 +390,7 @@ def test_broken_text_makes_its_row_bad_and_the_rest_is_read(
 
 
 def test_a_sqlite_file_that_is_missing_locked_or_no_database_says_so(tmp_path: Path):
-    sources = EventSources(no_secrets)
+    sources = EventSources(NO_SECRETS)
     (tmp_path / "text.db").write_text("no database" * 100)
     kinds: list[tuple[type[PlatformError], str]] = []
     for name in ("missing.db", "text.db"):
@@ -486,7 +487,7 @@ def test_numbers_are_read_by_what_they_count_and_an_index_is_used(
         url = str(request.getfixturevalue("postgresql_url"))
     start, end = NUMBERS[unit]
     engine = create_engine(url)
-    sources = EventSources(no_secrets)
+    sources = EventSources(NO_SECRETS)
     days = (start - 1, start, end - 1, end) if "digits" not in unit else (start, end)
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS counted"))
@@ -614,7 +615,7 @@ def test_times_beyond_pythons_calendar_make_their_rows_bad_and_the_rest_is_read(
     postgresql_url: str,
 ):
     engine = create_engine(postgresql_url)
-    sources = EventSources(no_secrets)
+    sources = EventSources(NO_SECRETS)
     with engine.begin() as connection:
         connection.execute(
             text("CREATE TABLE far (event_id int, event_at timestamp, updated_at timestamptz)")
@@ -635,7 +636,7 @@ def test_times_beyond_pythons_calendar_make_their_rows_bad_and_the_rest_is_read(
 
 def test_a_date_column_is_a_time_and_small_numbers_are_not(postgresql_url: str):
     engine = create_engine(postgresql_url)
-    sources = EventSources(no_secrets)
+    sources = EventSources(NO_SECRETS)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE days (event_id int, event_at date, epoch bigint)"))
         connection.execute(
@@ -652,7 +653,7 @@ def test_a_date_column_is_a_time_and_small_numbers_are_not(postgresql_url: str):
 
 
 def test_a_server_that_is_away_is_transient_and_a_wrong_database_is_not(postgres_url: str):
-    sources = EventSources(no_secrets)
+    sources = EventSources(NO_SECRETS)
     away = "postgresql://someone:geheim@127.0.0.1:1/shop"
     with pytest.raises(TransientError) as caught:
         sources.open(SourceSettings(away))
@@ -668,12 +669,219 @@ def test_a_server_that_is_away_is_transient_and_a_wrong_database_is_not(postgres
 # Settings.
 
 
-def test_secrets_stand_in_for_any_part_of_a_url_whatever_they_hold():
-    secrets = {"USER": "a@b", "PASS": "p/:@%w", "HOST": "db.example"}.get
-    url = fill_url("postgres://${USER}:${PASS}@${HOST}:5433/shop?sslmode=require", secrets)
-    assert (url.drivername, url.username, url.password) == ("postgresql+psycopg2", "a@b", "p/:@%w")
-    assert (url.host, url.port, url.query["sslmode"]) == ("db.example", 5433, "require")
-    assert describe_source(url) == "postgresql://db.example:5433/shop"
+def test_a_secret_stands_in_for_the_password_whatever_it_holds_and_goes_to_its_hosts_alone():
+    secrets = FakeSecrets({"PASS": "p/:@%w"}, {"PASS": ["db.example:5433", "*.shop.example"]})
+    for host in ("db.example:5433", "a.shop.example"):
+        url, place, _ = fill_url(
+            f"postgres://reader:${{PASS}}@{host}/shop?sslmode=require", secrets
+        )
+        assert (url.drivername, url.password) == ("postgresql+psycopg2", "p/:@%w")
+        assert place == f"postgresql://{host}/shop"
+    for host in ("evil.example", "db.example:5434", "127.0.0.1", "db.example.evil.example"):
+        with pytest.raises(PermanentError, match="SLUICE_SOURCE_PASS_HOSTS") as caught:
+            fill_url(f"postgres://reader:${{PASS}}@{host}/shop", secrets)
+        assert caught.value.kind == "bad_source"
+        assert "p/:@%w" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"), [("127.0.0.1", True), ("localhost", True), ("[::1]", True), ("db", False)]
+)
+def test_a_secret_without_hosts_stays_on_this_machine(host: str, sent: bool):
+    secrets = FakeSecrets({"PASS": "geheim"})
+    if sent:
+        assert fill_url(f"postgresql://u:${{PASS}}@{host}/d", secrets)[0].password == "geheim"
+        return
+    with pytest.raises(PermanentError, match="not meant for the host"):
+        fill_url(f"postgresql://u:${{PASS}}@{host}/d", secrets)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@${PASS}/db",
+        "postgresql://${PASS}@127.0.0.1:1/db",
+        "postgresql://u@127.0.0.1:1/${PASS}",
+        "postgresql://u@127.0.0.1:1/db?application_name=${PASS}",
+        "sqlite:////data/${PASS}.db",
+    ],
+)
+def test_a_secret_anywhere_else_in_a_url_is_not_filled_in(url: str):
+    with pytest.raises(PermanentError, match="somewhere else than for the password") as caught:
+        EventSources(FakeSecrets({"PASS": "geheim"})).open(SourceSettings(url))
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_url_that_is_a_secret_as_a_whole_shows_nothing_of_itself(postgres_url: str):
+    away = "postgresql://geheim-user:geheim-word@127.0.0.1:1/geheim-db"
+    wrong = postgres_url.replace("/test", "/geheim-db")
+    for value in (away, wrong):
+        sources = EventSources(FakeSecrets({"SHOP": value}))
+        with pytest.raises(PlatformError, match=r"events in \$\{SHOP\}") as caught:
+            sources.open(SourceSettings("${SHOP}"))
+        assert "geheim" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        sources.close()
+
+
+def test_a_password_that_the_database_repeats_is_hidden(tmp_path: Path, postgres_url: str):
+    url = postgres_url.replace("/test", "/geheim")
+    source = make_url(url).set(password=None)
+    shown = source.render_as_string(hide_password=False).replace("@", ":${PASS}@", 1)
+    sources = EventSources(FakeSecrets({"PASS": "geheim"}))
+    with pytest.raises(PermanentError) as caught:
+        sources.open(SourceSettings(shown))
+    assert str(caught.value).count("geheim") == 1, "the place alone, as it was written"
+    sources.close()
+
+
+# What may be reached.
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@169.254.169.254:80/x",
+        "postgresql://u@[fe80::1]/x",
+        "postgresql://u@[::ffff:169.254.169.254]/x",
+        "postgresql://u@metadata.google.internal/x",
+        "postgresql://u@2852039166/x",
+        "postgresql://u@127.0.0.1/x?host=169.254.169.254",
+        "postgresql://u@127.0.0.1/x?hostaddr=169.254.169.254",
+        "postgresql://u@127.0.0.1/x?service=other",
+        "postgresql://u@127.0.0.1/x?passfile=/root/.pgpass",
+        "postgresql://u@127.0.0.1/x?options=-cstatement_timeout%3D0",
+        "postgresql://u@127.0.0.1/x?sslcert=/etc/passwd",
+        "sqlite:////etc/passwd",
+        "sqlite:////proc/self/environ",
+        "sqlite:////dev/zero",
+    ],
+)
+def test_what_no_source_may_reach_is_refused_before_anything_is_sent(url: str):
+    sources = EventSources(NO_SECRETS)
+    with pytest.raises(PermanentError) as caught:
+        sources.open(SourceSettings(url))
+    assert caught.value.kind == "source_refused"
+
+
+def test_the_platforms_own_files_are_no_source_by_any_link(tmp_path: Path):
+    home, shops = tmp_path / "home", tmp_path / "shops"
+    home.mkdir()
+    shops.mkdir()
+    for path in (home / "state.db", home / "events.db", shops / "events.db"):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE events (event_id, event_at)")
+    (shops / "link.db").symlink_to(home / "state.db")
+    reach = SourceReach(homes=[home], own=[home / "state.db"])
+    opened = SourceReach(folders=[shops, home], homes=[home], own=[home / "state.db"])
+    inside = SourceReach(folders=[home / "shops"], homes=[home], own=[home / "state.db"])
+    (home / "shops").mkdir()
+    shutil.copy(shops / "events.db", home / "shops" / "events.db")
+    outside, within = shops / "events.db", home / "shops" / "events.db"
+    for lists, allowed in ((reach, outside), (opened, outside), (inside, within)):
+        sources = EventSources(NO_SECRETS, lists)
+        for path in (
+            home / "state.db",
+            home / "events.db",
+            shops / "link.db",
+            shops / "events.db",
+            home / "shops" / "events.db",
+        ):
+            settings = SourceSettings(f"sqlite:///{path}")
+            if path == allowed:
+                sources.open(settings)
+                continue
+            with pytest.raises(PermanentError) as caught:
+                sources.open(settings)
+            assert caught.value.kind == "source_refused", path
+        sources.close()
+
+
+def test_a_link_that_leads_elsewhere_later_is_seen_when_a_connection_is_made(tmp_path: Path):
+    for name in ("good.db", "own.db"):
+        with closing(sqlite3.connect(tmp_path / name)) as connection:
+            connection.execute("CREATE TABLE events (event_id, event_at)")
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "good.db")
+    reach = SourceReach(own=[tmp_path / "own.db"])
+    engine = create_source_engine(make_url(f"sqlite:///{link}"), reach)
+    link.unlink()
+    link.symlink_to(tmp_path / "own.db")
+    with pytest.raises(PermanentError) as caught, engine.connect():
+        pass
+    assert caught.value.kind == "source_refused"
+    engine.dispose()
+
+
+def test_lists_of_schemes_and_hosts_hold(tmp_path: Path):
+    reach = SourceReach(schemes=["postgresql"], hosts=["*.shop.example", "10.1.0.0/16"])
+    for url, ok in (
+        ("postgresql://u@db.shop.example/x", True),
+        ("postgresql://u@10.1.2.3/x", True),
+        ("postgresql://u@10.2.2.3/x", False),
+        ("postgresql://u@127.0.0.1/x", False),
+        ("postgresql:///x", False),
+        (f"sqlite:///{tmp_path}/x.db", False),
+        ("mysql://u@db.shop.example/x", False),
+    ):
+        if ok:
+            reach.check_url(make_url(url))
+            continue
+        with pytest.raises(PermanentError) as caught:
+            reach.check_url(make_url(url))
+        assert caught.value.kind == "source_refused", url
+    with pytest.raises(PermanentError):
+        reach.resolve("localhost", 5432)  # a name that leads into no listed network
+    assert SourceReach(hosts=["127.0.0.0/8", "::1"]).resolve("localhost", 5432)
+
+
+def test_a_server_of_another_kind_is_not_repeated():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"HTTP/1.1 400 geheim\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        sources = EventSources(NO_SECRETS)
+        port = server.getsockname()[1]
+        with pytest.raises(TransientError) as caught:
+            sources.open(SourceSettings(f"postgresql://u@127.0.0.1:{port}/x"))
+        thread.join(30)
+        sources.close()
+    assert "what answers is no such database" in str(caught.value)
+    assert "negotiation" not in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "reach", "asked"),
+    [
+        ("postgresql://u:p@192.0.2.1/x", SourceReach(), True),
+        ("postgresql://u:p@192.0.2.1/x?sslmode=require", SourceReach(), False),
+        ("postgresql://u:p@127.0.0.1/x", SourceReach(), False),
+        ("postgresql://u:p@192.0.2.1/x", SourceReach(clear_passwords=True), False),
+    ],
+)
+def test_a_password_goes_to_another_machine_as_it_is_only_over_tls_or_by_a_setting(
+    url: str, reach: SourceReach, asked: bool
+):
+    asks: list[dict[str, Any]] = []
+    engine = create_source_engine(read_url(url), reach)
+
+    def stop(_dialect: object, _record: object, _args: object, options: dict[str, Any]) -> None:
+        asks.append(options)
+        raise PermanentError("enough", kind="enough")
+
+    event.listen(engine, "do_connect", stop, insert=True)
+    with pytest.raises(PermanentError, match="enough"), engine.connect():
+        pass
+    assert (asks[0].get("require_auth") == "!password") is asked
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -688,13 +896,13 @@ def test_secrets_stand_in_for_any_part_of_a_url_whatever_they_hold():
 )
 def test_a_source_that_cannot_be_opened_says_why_without_its_password(url: str, hint: str):
     with pytest.raises(PermanentError, match=hint) as caught:
-        EventSources(no_secrets).open(SourceSettings(url))
+        EventSources(NO_SECRETS).open(SourceSettings(url))
     assert caught.value.kind == "bad_source"
     assert "geheim" not in str(caught.value)
 
 
 def test_engines_are_shared_by_url_and_the_oldest_are_let_go(tmp_path: Path):
-    sources = EventSources(no_secrets, engines=2)
+    sources = EventSources(NO_SECRETS, engines=2)
     settings: list[SourceSettings] = []
     for n in range(4):
         path = tmp_path / f"{n}.db"
@@ -704,11 +912,11 @@ def test_engines_are_shared_by_url_and_the_oldest_are_let_go(tmp_path: Path):
         settings.append(SourceSettings(f"sqlite:///{path}"))
     first: Any = sources.open(settings[0])
     same: Any = sources.open(settings[0])
-    assert same._engine is first._engine
+    assert same._engine.engine is first._engine.engine
     reading = first.read("2024-02", 1)
     for other in settings[1:]:
         sources.open(other)
     later: Any = sources.open(settings[0])
-    assert later._engine is not first._engine
+    assert later._engine.engine is not first._engine.engine
     assert list(reading) == []
     sources.close()

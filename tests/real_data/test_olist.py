@@ -26,6 +26,7 @@ from platform_assets.tenants.tenant import SourceSettings
 from resources.event_source import EventSources
 from resources.objects.local import LocalObjectStore
 from tests.fakes.event_source import MemoryLetters, refuse_nothing
+from tests.fakes.source_secrets import NO_SECRETS
 from tests.real_data.conftest import find_data
 
 SELLERS = 200
@@ -90,7 +91,7 @@ def market(
         )
     folder = tmp_path_factory.mktemp("olist")
     sellers = fill_database(folder / "items.db", file)
-    sources = EventSources(lambda name: None)
+    sources = EventSources(NO_SECRETS)
     store = folder / "objects"
     store.mkdir()
     yield Market(folder / "items.db", sellers, sources, LocalObjectStore(store))

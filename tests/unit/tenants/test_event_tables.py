@@ -18,10 +18,10 @@ def refuse(url: str = "sqlite:////data/shop.db", table: str = "events", **column
     "url",
     [
         "sqlite:////data/shop.db",
-        "sqlite:///file:/data/shop.db?uri=true",
         "postgresql://db/shop",
         "postgresql+psycopg2://reader:${ACME_PASSWORD}@db:5432/shop?sslmode=require",
-        "postgresql://reader@db/shop?passfile=${ACME}",
+        "postgresql://reader@db/shop?require_auth=scram-sha-256&sslkey=/keys/client.key",
+        "${ACME_URL}",
         "mysql+pymysql://reader:${ACME}@db/shop",
     ],
 )
@@ -42,6 +42,17 @@ def test_a_url_without_a_secret_is_taken_as_it_is(url: str) -> None:
         "mssql+pyodbc://db/shop?odbc_connect=UID%3Da%3BPassword%3Dhunter2",
         "postgresql://db/shop?options=-c%20token%3Dhunter2",
         "mssql+pyodbc://db/shop;password=hunter2",
+        "postgresql://db/shop?apikey=hunter2",
+        "postgresql://db/shop?api_key=hunter2",
+        "postgresql://db/shop?key=hunter2",
+        "postgresql://db/shop?auth=hunter2",
+        "postgresql://db/shop?token=hunter2",
+        "postgresql://db/shop?x-credential=hunter2",
+        "postgresql://db/shop?options=-cauth=hunter2",
+        "postgresql://${ACME}@db/shop?",
+        "postgresql://reader@${ACME}/shop",
+        "postgresql://reader@db/${ACME}",
+        "sqlite:////data/${ACME}.db",
     ],
 )
 def test_a_secret_in_a_url_is_refused_and_not_repeated(url: str) -> None:

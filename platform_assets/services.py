@@ -57,9 +57,11 @@ from platform_assets.tenants.decide import (
     due_customers,
     list_backfilled,
     list_disabled,
+    list_lossy,
 )
 from platform_assets.tenants.importing import ImportPlan, read_advertisers, read_advertisers_csv
 from platform_assets.tenants.outlook import look
+from platform_assets.tenants.tenant import Tenant, TenantMonth
 from resources.alerts import Alerts
 from resources.caps import Cap, find_cap, override_cap
 from resources.dagster_webserver import DagsterWebserver
@@ -78,6 +80,8 @@ from resources.runners.http_service import HttpServicePolicy, HttpServiceRunner
 from resources.runners.local import LocalPolicy, LocalRunner
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase, open_state
+from resources.state.dead_letters import DeadLetterFilter, SqlDeadLetters
+from resources.state.event_letters import PIPELINE as EVENT_LETTERS
 from resources.state.event_letters import SqlEventLetters
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_redrive import LedgerRedriver
@@ -355,8 +359,8 @@ class Services:
             settings.tenants_in_flight, settings.tenants_queued, settings.tenants_grace_days
         )
         decision = decide(facts, limits)
-        self.alerts.update("tenant_disabled", list_disabled(facts.tenants, facts.months))
-        self.alerts.update("backfill_finished", list_backfilled(facts.tenants))
+        self._alert_tenants(facts.tenants, facts.months)
+        self.alerts.update("backfill_finished", list_backfilled(facts.tenants, facts.months))
         self.notes.put(
             "tenants/orchestrator",
             {
@@ -367,6 +371,28 @@ class Services:
             },
         )
         return decision
+
+    def alert_tenants(self) -> dict[str, str]:
+        """Alerts of tenants that are disabled and of months that lost rows, as soon as a run knows; the latter.
+
+        Returns:
+            `YYYY-MM|tenant` -> what was lost.
+        """
+        return self._alert_tenants(*self.tenants.read_all())
+
+    def _alert_tenants(
+        self, tenants: Sequence[Tenant], months: Sequence[TenantMonth]
+    ) -> dict[str, str]:
+        self.alerts.update("tenant_disabled", list_disabled(tenants, months))
+        lossy = list_lossy(months, self.settings.tenants_lost_share)
+        self.alerts.update("records_lost", lossy)
+        return lossy
+
+    def lost_kinds(self, cell: str) -> dict[str, int]:
+        """Kind -> dead letters of a tenant-month, as far as they are kept."""
+        return SqlDeadLetters(self.state).count_kinds(
+            DeadLetterFilter(pipeline=EVENT_LETTERS, unit_id=cell)
+        )
 
     def plan_import(self, place: str, table: str) -> ImportPlan:
         """Which tenants a legacy table becomes.

@@ -169,6 +169,10 @@ class Settings(BaseSettings):
         default=600, description="Seconds between two looks for stale tenant-months."
     )
 
+    tenants_lost_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5,
+        description="Share of a month's rows that may become dead letters before its check fails and an alert is told.",
+    )
     sources_schemes: str = Field(
         default="",
         description="Kinds of databases that tenants' events may be in, with commas between, such as "

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import dagster as dg
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.glue import OWNERS, explained_failures, table_spec
+from platform_assets.glue import OWNERS, check_outputs, explained_failures, table_spec
 from platform_assets.partitions import TENANTS
 from platform_assets.services import Services
 from platform_assets.tenants.glue import (
     CUSTOMERS,
     EVENTS,
     PROFILES,
+    ROWS_KEPT,
     SUMMARY,
     customers_metadata,
     done_before,
@@ -56,19 +57,26 @@ def build_assets(months: dg.MultiPartitionsDefinition) -> list[dg.AssetsDefiniti
     @dg.multi_asset(
         name="process_tenant_months",  # `tenant_months` is the job: Dagster loads no two nodes of one name
         specs=MONTH_SPECS,
+        check_specs=[
+            dg.AssetCheckSpec(
+                ROWS_KEPT,
+                asset=EVENTS,
+                description="No complete month lost all of its rows, or more than SLUICE_TENANTS_LOST_SHARE of them.",
+            )
+        ],
         partitions_def=months,
         # Few runs: Dagster cuts a rectangle into ranges along its shorter side, and a run does its range by itself.
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def tenant_months(
         context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.Output[None]]:
         with explained_failures():
             cells = partition_cells(context)
             skip = done_before(context, services, cells)
             report = process_cells(context, services, cells, skip=skip, in_order=False, force=True)
             fail_cells(report)
-        yield from ()  # each cell was told when it was done
+        yield from check_outputs(context)  # each cell was told when it was done, then the check
 
     @dg.asset(
         key=CUSTOMERS,

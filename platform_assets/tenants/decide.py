@@ -15,7 +15,7 @@ from platform_assets.tenants.rules import (
     judge_tenant,
     list_open_months,
 )
-from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth
+from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, name_cell
 from platform_assets.tenants.transitions import is_exhausted
 from platform_assets.tenants.verdicts import Rule, Verdict, give_verdict
 
@@ -134,12 +134,36 @@ def list_disabled(tenants: Sequence[Tenant], months: Sequence[TenantMonth]) -> d
     }
 
 
-def list_backfilled(tenants: Sequence[Tenant]) -> dict[str, str]:
-    """Tenant -> from which month on, of those whose backfill has finished."""
+def list_backfilled(tenants: Sequence[Tenant], months: Sequence[TenantMonth]) -> dict[str, str]:
+    """Tenant -> from which month on, of those whose backfill has finished, unless no row of it could be kept."""
+    rows = _group(months)
+    found: dict[str, str] = {}
+    for tenant in tenants:
+        if not tenant.backfill_completed or tenant.backfill_start_month is None:
+            continue
+        known = rows.get(tenant.tenant_id, ())
+        good = sum(row.processed_records for row in known)
+        if good or not any(row.failed_records for row in known):
+            empty = "" if good or not known else "; its source has no event in any of these months"
+            start = tenant.backfill_start_month
+            found[tenant.tenant_id] = f"its history from {start} on is complete{empty}"
+    return found
+
+
+def list_lossy(months: Sequence[TenantMonth], share: float) -> dict[str, str]:
+    """`YYYY-MM|tenant` -> what was lost, of the complete months that kept nothing, or lost more than a share."""
     return {
-        tenant.tenant_id: f"its history from {tenant.backfill_start_month} on is complete"
-        for tenant in tenants
-        if tenant.backfill_completed and tenant.backfill_start_month is not None
+        name_cell(row.tenant_id, row.month): (
+            f"{row.failed_records} of {row.processed_records + row.failed_records} rows could not be kept; look at "
+            "their dead letters, correct the source, and process the month again"
+        )
+        for row in months
+        if row.status is MonthStatus.COMPLETED
+        and row.failed_records
+        and (
+            not row.processed_records
+            or row.failed_records > share * (row.processed_records + row.failed_records)
+        )
     }
 
 

@@ -6,6 +6,7 @@ on one SQLite instance can block each other for ever (dagster 1.13.27). No decis
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
@@ -17,10 +18,11 @@ from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.months import check_month
 from platform_assets.core.units import JsonObject, Progress, Report, UnitOutcome, UnitState
-from platform_assets.glue import ProgressLog, name_some, report_metadata
+from platform_assets.glue import NAMED_FAILURES, ProgressLog, name_some, report_metadata
 from platform_assets.services import Services
 from platform_assets.tenants.customers import CustomersResult
 from platform_assets.tenants.cycle import run_months
+from platform_assets.tenants.outputs import month_key
 from platform_assets.tenants.tenant import (
     MonthStatus,
     TenantMonth,
@@ -35,6 +37,9 @@ EVENTS = dg.AssetKey(["tenants", "events"])
 PROFILES = dg.AssetKey(["tenants", "customer_profiles"])
 SUMMARY = dg.AssetKey(["tenants", "month_summary"])
 CUSTOMERS = dg.AssetKey(["tenants", "customers"])
+
+ROWS_KEPT = "rows_kept"
+"""The check of the months' events."""
 
 MONTH_NUMBERS: Mapping[dg.AssetKey, Sequence[str]] = {
     EVENTS: ("processed_records", "failed_records", "duplicates", "bytes"),
@@ -156,13 +161,41 @@ def process_cells(
     for told in run.follow():
         outcomes = [one for one in told if isinstance(one, UnitOutcome)]
         tell_done(context, [one for one in outcomes if one.state is UnitState.DONE])
-        for outcome in outcomes:
-            if outcome.state is not UnitState.DONE:
-                tell_failed(context, outcome)
+        failed = [one for one in outcomes if one.state is not UnitState.DONE]
+        for outcome in failed:
+            tell_failed(context, outcome)
+        if any(_is_disabled(services, outcome) for outcome in failed):
+            services.alert_tenants()  # at once: the orchestrator's next tick may be minutes away
         for progress in told:
             if isinstance(progress, Progress):
                 log.tell(progress)
+    tell_losses(context, services)
     return run.report()
+
+
+def _is_disabled(services: Services, outcome: UnitOutcome) -> bool:
+    """Whether the tenant of a failed month is disabled by now."""
+    if outcome.state is not UnitState.FAILED:
+        return False
+    try:
+        return not services.tenants.get(split_cell(outcome.unit_id)[0]).active
+    except PermanentError:
+        return False  # it was removed meanwhile
+
+
+def tell_losses(context: Context, services: Services) -> None:
+    """The check of a run: one result, over all months as the state table has them; the failing ones are in it."""
+    lossy = services.alert_tenants()
+    kinds = {cell: services.lost_kinds(cell) for cell in list(lossy)[:NAMED_FAILURES]}
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=EVENTS,
+        check_name=ROWS_KEPT,
+        passed=not lossy,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=name_some([f"{cell}: {text}" for cell, text in lossy.items()]) or None,
+        metadata={"failing_cells": list(lossy), "kinds": kinds, "failing": len(lossy)},
+    )
+    context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
 
 
 TOLD_TOGETHER = 60
@@ -264,9 +297,27 @@ def tell_done(context: Context, outcomes: Sequence[UnitOutcome]) -> None:
 def _describe_done(key: dg.AssetKey, names: Sequence[str], outcome: UnitOutcome) -> dict[str, Any]:
     detail = outcome.detail or {}
     numbers = _pick_numbers(detail, names)
+    tenant_id, month = split_cell(outcome.unit_id)
+    numbers["object"] = month_key(tenant_id, month, key.path[-1])
+    rows = (
+        1 if key == SUMMARY else detail.get("customers" if key == PROFILES else "processed_records")
+    )
+    if rows is not None:
+        numbers["dagster/row_count"] = rows
+    if "watermark" in numbers:
+        numbers["watermark"] = show_watermark(numbers["watermark"])
     if key == SUMMARY and "revenue" in detail:
         numbers |= {"revenue": float(detail["revenue"]), "seconds": round(outcome.seconds, 3)}
     return numbers
+
+
+def show_watermark(watermark: str) -> str:
+    """A fingerprint of a source's month in words."""
+    try:
+        count, newest, changed = json.loads(watermark)
+    except ValueError:
+        return watermark
+    return f"{count} rows, newest event {newest or 'none'}, newest change {changed or 'unknown'}"
 
 
 def _pick_numbers(detail: JsonObject, names: Iterable[str]) -> dict[str, Any]:

@@ -119,6 +119,18 @@ class SqlDeadLetters:
         with self._database.read() as connection:
             return connection.scalar(statement) or 0
 
+    def count_kinds(self, wanted: DeadLetterFilter) -> dict[str, int]:
+        """Kind -> how many letters match, the most frequent first."""
+        count = func.count()
+        statement = (
+            select(dead_letters.c.kind, count)
+            .where(*_match(wanted))
+            .group_by(dead_letters.c.kind)
+            .order_by(count.desc(), dead_letters.c.kind)
+        )
+        with self._database.read() as connection:
+            return {str(kind): int(found) for kind, found in connection.execute(statement)}
+
     def remove(self, wanted: DeadLetterFilter) -> int:
         """Deletes the letters that match; returns how many."""
         with self._database.read() as connection:

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+import dagster as dg
 import pytest
 
+from platform_assets.tenants.glue import EVENTS, SUMMARY
 from platform_assets.tenants.registration import plan_tenant
 from platform_assets.tenants.tenant import MonthStatus, SourceSettings, TenantType
 from tests.glue.tenants_rig import Rig
-from tests.glue.tenants_shops import MONTHS, write_shops
+from tests.glue.tenants_shops import BROKEN, MONTHS, write_shops
 from tests.real_data.conftest import find_data
 
 OpenRig = Callable[..., AbstractContextManager[Rig]]
@@ -123,3 +125,72 @@ def test_a_source_of_which_no_time_can_be_read_fails_by_name_and_is_no_complete_
     assert "'05/06/2026'" in text
     assert rig.services.tenants.get(tenant_id).tenant_type is TenantType.NEW
     assert rig.states(tenant_id)[f"{MONTHS[0]}|{tenant_id}"] is MonthStatus.FAILED
+
+
+def results(rig: Rig) -> list[dg.AssetCheckEvaluation]:
+    """Evaluations of the check, the newest first."""
+    found = rig.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(EVENTS, "rows_kept"), limit=50
+    )
+    evaluations = []
+    for record in found:
+        assert record.event is not None
+        assert record.event.dagster_event is not None
+        evaluations.append(record.event.dagster_event.event_specific_data)
+    return evaluations
+
+
+def test_a_month_of_which_nothing_could_be_kept_fails_one_check_with_its_kinds_and_alerts(
+    rig: Rig, tmp_path: Path
+):
+    bad = "".join(
+        f"INSERT INTO events VALUES (NULL, '{month}-05', 'c', 10);"
+        for month in MONTHS
+        for _ in range(3)
+    )
+    tenant_id = add_tenant(rig, tmp_path / "nameless.db", TABLE + bad)
+    rig.add_existing("tenant-0001")
+    run = rig.run_cycle()
+    assert run.success
+    assert counts(rig, tenant_id) == dict.fromkeys(MONTHS, (0, 3))
+    (result,) = results(rig)
+    assert not result.passed
+    cells = [f"{month}|{tenant_id}" for month in MONTHS]
+    assert result.metadata["failing_cells"].value == cells
+    assert result.metadata["kinds"].value == {cell: {"missing_event_id": 3} for cell in cells}
+    alerts = rig.services.notes.find("alerts/")
+    assert sorted(alerts["alerts/records_lost"]["told"]) == cells
+    rig.services.decide_tenants(())
+    finished = rig.services.notes.find("alerts/").get("alerts/backfill_finished", {"told": {}})
+    assert tenant_id not in finished["told"], "a history of which nothing was kept is not complete"
+    assert rig.services.tenants.get(tenant_id).active
+    with closing(sqlite3.connect(tmp_path / "nameless.db")) as connection:
+        connection.executescript("UPDATE events SET event_id = rowid")
+    assert rig.run_cycle(cells, force=True).success
+    assert results(rig)[0].passed
+    assert rig.services.notes.find("alerts/")["alerts/records_lost"]["told"] == {}
+
+
+def test_a_run_of_the_assets_records_the_check_too(rig: Rig):
+    rig.add_existing("tenant-0001")
+    assert rig.run_cell(f"{MONTHS[0]}|tenant-0001").success
+    (result,) = results(rig)
+    assert result.passed
+
+
+def test_a_tenant_that_is_disabled_is_alerted_of_by_the_run_that_disables_it(rig: Rig):
+    rig.add_existing(BROKEN)
+    for failures in range(4):
+        assert "alerts/tenant_disabled" not in rig.services.notes.find("alerts/"), failures
+        rig.run_cycle([f"{MONTHS[-1]}|{BROKEN}"])
+    assert list(rig.services.notes.find("alerts/")["alerts/tenant_disabled"]["told"]) == [BROKEN]
+
+
+def test_what_dagster_shows_of_a_month_has_its_rows_its_object_and_a_watermark_in_words(rig: Rig):
+    rig.add_existing("tenant-0001")
+    cell = f"{MONTHS[-1]}|tenant-0001"
+    run = rig.run_cycle([cell])
+    shown = run.finished(EVENTS)[cell]
+    assert shown["dagster/row_count"] == shown["processed_records"] > 0
+    assert rig.services.objects.head(shown["object"]) is not None
+    assert " rows, newest event 2026-06-" in run.finished(SUMMARY)[cell]["watermark"]

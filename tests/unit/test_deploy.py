@@ -420,6 +420,10 @@ def test_compose_holds_no_secret_and_does_not_start_without_a_password() -> None
     assert found == {
         "IMAGE": "sluice:latest",
         "POSTGRES_PASSWORD": "set it in deploy/.env",
+        # What tenants' sources may reach is what somebody has listed.
+        "SLUICE_SOURCES_SCHEMES": "postgresql",
+        "SLUICE_SOURCES_HOSTS": "none",
+        "SLUICE_SOURCES_FOLDERS": "/srv/sources",
     }
     assert "${POSTGRES_PASSWORD:-" not in COMPOSE.read_text()
     for each in read_compose()["services"].values():

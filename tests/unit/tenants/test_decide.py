@@ -155,7 +155,7 @@ def test_a_finished_backfill_is_news_and_a_tenant_that_never_had_one_is_none() -
         make_tenant("caught-up", backfill_start_month="2024-03", backfill_completed=True),
         make_tenant("old", backfill_start_month=None, backfill_completed=True),
     ]
-    assert list_backfilled(tenants) == {
+    assert list_backfilled(tenants, []) == {
         "caught-up": "its history from 2024-03 on is complete",
     }
 

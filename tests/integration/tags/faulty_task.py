@@ -47,11 +47,11 @@ class FaultySteps(TextSteps):
     """The real steps, with a fault where a table's id asks for one."""
 
     def convert(
-        self, raw: BinaryIO, table: RawTable, out: Path, letters_out: Path
+        self, raw: BinaryIO, table: RawTable, options: bytes | None, out: Path, letters_out: Path
     ) -> ConvertResult:
         if fault := FAULTS.get(table.table_id):
             fault(raw)
-        return super().convert(raw, table, out, letters_out)
+        return super().convert(raw, table, options, out, letters_out)
 
 
 def load_faulty_steps(manifest: Manifest, inputs: StepInputs) -> FaultySteps:

@@ -149,6 +149,7 @@ class DirtySource:
 
 def make_settings(home: Path, timeout_seconds: float = 900.0) -> Settings:
     return Settings(
+        tags_dead_letter_share=1.0,
         home=home,
         tags_parallelism=2,
         tags_shards=len(SHARDS),

@@ -214,6 +214,10 @@ class MonthStateOut(Given):
     watermark: str | None
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    deaths: int = Field(description="Workers that died in a row while they had it in hand.")
+    faults: int = Field(
+        description="Attempts in a row that met a fault of the platform; they count as no failures."
+    )
 
 
 class ProcessingStatesOut(Given):

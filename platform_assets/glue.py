@@ -20,7 +20,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from dagster._utils.warnings import disable_dagster_warnings
 from tqdm import tqdm
 
-from platform_assets.core.errors import PlatformError, TransientError
+from platform_assets.core.errors import PlatformError, TransientError, is_platform_fault
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import Progress, Report
 from resources.alerts import Alerts
@@ -54,7 +54,7 @@ def explained_failures() -> Generator[None]:
             description=str(error),
             metadata={
                 "kind": error.kind,
-                "transient": isinstance(error, TransientError),
+                "transient": isinstance(error, TransientError) or error.is_platform_fault,
                 "alerted": error.alerted,
             },
             allow_retries=False,
@@ -97,15 +97,36 @@ def fail_incomplete(report: Report, what: str) -> None:
     """
     if report.complete:
         return
-    named = [f"{unit.unit_id} ({unit.kind}): {unit.message}" for unit in report.failures]
     raise dg.Failure(
         description=f"{what}: {report.failed} of {report.total} units failed, {report.left} are left"
         + (f" ({report.stopped})" if report.stopped else "")
         + ". Nothing was published; run it again and only the rest is done.\n"
-        + name_some(named, "see the ledger"),
-        metadata={**report_metadata(report), "failed_units": [u.unit_id for u in report.failures]},
+        + name_some(name_units(report), "see the ledger"),
+        metadata={
+            **report_metadata(report),
+            **fault_metadata(report),
+            "failed_units": [u.unit_id for u in report.failures],
+        },
         allow_retries=False,
     )
+
+
+def name_units(report: Report) -> list[str]:
+    """A line for each unit that failed, or was given back for a fault of the platform."""
+    units = [*report.failures, *report.given_back]
+    return [f"{unit.unit_id} ({unit.kind}): {unit.message}" for unit in units]
+
+
+def fault_metadata(report: Report) -> dict[str, Any]:
+    """Of a run that did not end as it should: the kind that stopped it, and whether another try may help.
+
+    A fault of the platform is tried again even where a person must act: a try costs little.
+    """
+    kinds = [unit.kind for unit in report.given_back]
+    kind = report.stop_kind or next(iter(kinds), None)
+    refused = report.stopped is not None and report.stopped.startswith("refused")
+    transient = is_platform_fault(kind) or not refused
+    return {"transient": transient, **({"kind": kind} if kind else {})}
 
 
 def name_some(lines: Sequence[str], elsewhere: str = "") -> str:

@@ -155,7 +155,7 @@ class Services:
     @cached_property
     def ledger(self) -> SqlLedger:
         """Plans and units."""
-        return SqlLedger(self.state)
+        return SqlLedger(self.state, most_deaths=self.settings.most_deaths)
 
     @cached_property
     def network(self) -> Network:
@@ -263,7 +263,7 @@ class Services:
     @cached_property
     def tenant_months(self) -> SqlTenantMonths:
         """Questions about tenant-months, and changes outside a run."""
-        return SqlTenantMonths(self.state)
+        return SqlTenantMonths(self.state, most_deaths=self.settings.most_deaths)
 
     @cached_property
     def notes(self) -> SqlNotes:
@@ -343,6 +343,7 @@ class Services:
             stale_seconds=self.settings.tenants_stale_minutes * 60,
             skip=skip,
             in_order=in_order,
+            most_deaths=self.settings.most_deaths,
         )
 
     def decide_tenants(self, busy: Collection[str]) -> Decision:

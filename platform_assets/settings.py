@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_assets.core.errors import RefusedError
+from platform_assets.core.owner import MOST_DEATHS
 
 KOREA = ((124.0, 132.0), (33.0, 39.5))
 """Longitudes and latitudes: two numbers that were given in the wrong order are outside."""
@@ -394,6 +395,10 @@ class Settings(BaseSettings):
     alert_webhook_secret: SecretStr = Field(
         default=SecretStr(""),
         description="Signs what is posted there, as Standard Webhooks has it; empty: it is not signed.",
+    )
+    most_deaths: Annotated[int, Field(ge=1)] = Field(
+        default=MOST_DEATHS,
+        description="Workers that may die of a unit or tenant-month that each had alone in hand, before it fails.",
     )
     unit_lease_seconds: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="How long a lease on a unit lasts without a heartbeat."

@@ -18,7 +18,8 @@ from typing import Self
 import structlog
 
 from platform_assets.core import owner
-from platform_assets.core.errors import PlatformError, RefusedError
+from platform_assets.core.errors import PlatformError, RefusedError, TransientError
+from platform_assets.core.ledger_writer import WRITE_WAITS
 from resources.cap_desk import CapDesk, News
 from resources.cap_state import CapStates
 from resources.cap_visit import BudgetUsed, Granted, Outcome, Wait, Why
@@ -74,6 +75,7 @@ class CapGate:
         self._used_up: tuple[float, str] | None = None
 
         # When the pump acts next, by the event loop's clock.
+        self._misses = 0
         self._ask_at = 0.0
         self._tell_at = math.inf
         self._waits_for = Why.PACE
@@ -229,6 +231,7 @@ class CapGate:
             self._settle(outcome, at)
 
     def _settle(self, outcome: Outcome, at: float) -> None:
+        self._misses = 0
         self._guard = outcome.guard
         self._slots_scarce = outcome.slots_scarce
         match outcome.answer:
@@ -269,6 +272,11 @@ class CapGate:
         log.warning("cap_state_failed", cap=self._cap.name, kind=error.kind, error=error.message)
         self._news.prepend(news)
         self._tell_at = self._loop.time() + RETRY_SECONDS
+        if asked and isinstance(error, TransientError) and self._misses < len(WRITE_WAITS):
+            # One connection that died ends nobody's request: it is asked again, the grant that was lost has ended.
+            self._ask_at = self._loop.time() + WRITE_WAITS[self._misses]
+            self._misses += 1
+            return
         if asked and (turn := self._pop_turn()):
             turn.set_exception(error)
 

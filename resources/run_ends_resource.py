@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 
-from platform_assets.core.errors import PlatformError
+from platform_assets.core.errors import PlatformError, is_platform_fault
 from resources.alerts import Alerts
 
 RETRY_TAG = ".dagster/sluice_retry_minutes"
@@ -32,6 +32,15 @@ ALERT = "run_failed"
 
 GIVEN_UP_ALERT = "run_given_up"
 """Kind of the alert about work that failed at each of its tries."""
+
+FAULT_TAG = ".dagster/sluice_fault"
+"""On a run that failed for a fault of the platform: its kind."""
+
+FAULT_ALERT = "platform_fault"
+"""Kind of the alert, told once for all pipelines; its subject is the kind of the fault."""
+
+FAULT_REST_SECONDS = 120.0
+"""Between a run that met a fault of the platform and the next one that a sensor starts."""
 
 LOOK_BACK = timedelta(days=1)
 """Runs that failed longer ago are not tried again."""
@@ -74,10 +83,17 @@ def note_end(
         if not failures:
             for kind in (ALERT, GIVEN_UP_ALERT):
                 alerts.clear(kind, name_work(run))
+            alerts.update(FAULT_ALERT, {})
             return
         ends = [_read_failure(event) for event in failures]
         transient = all(end.get("transient", False) for end in ends)
         instance.add_run_tags(run.run_id, {END_TAG: TRANSIENT if transient else PERMANENT})
+        faults = {end["kind"]: end["message"] for end in ends if is_platform_fault(end.get("kind"))}
+        if faults:
+            instance.add_run_tags(run.run_id, {FAULT_TAG: ",".join(faults)})
+            for kind, message in faults.items():
+                alerts.tell_once(FAULT_ALERT, kind, message)
+            return
         untold = [end for end in ends if not end.get("alerted", False)]
         if untold:
             _tell(alerts, run, str(untold[0].get("message", "")), transient=transient)
@@ -111,6 +127,18 @@ def find_second_chances(instance: dg.DagsterInstance, now: datetime) -> list[dg.
     )
     found = [_ask_again(record, now) for record in failed if not _is_followed(instance, record)]
     return [request for request in found if request is not None]
+
+
+def find_fault(instance: dg.DagsterInstance, job_name: str, now: datetime) -> str | None:
+    """Why nothing of a job is to be started now: its last run met a fault of the platform moments ago."""
+    for record in instance.get_run_records(RunsFilter(job_name=job_name), limit=1):
+        fault, over = (
+            record.dagster_run.tags.get(FAULT_TAG),
+            (record.end_time or 0.0) + FAULT_REST_SECONDS,
+        )
+        if fault and now.timestamp() < over:
+            return f"the platform has a fault ({fault}): the next run comes {FAULT_REST_SECONDS:.0f} s after the last"
+    return None
 
 
 def _ask_again(record: dg.RunRecord, now: datetime) -> dg.RunRequest | None:

@@ -16,7 +16,8 @@ from platform_assets.settings import Settings
 from platform_assets.tenants.decide import describe, slice_lanes
 from platform_assets.tenants.glue import tell_missing
 from platform_assets.tenants.tenant import TenantMonth, name_cell
-from resources.orchestration_resource import STARTED_BY_TAG, Orchestration, tag_cells
+from resources.orchestration_resource import CYCLE_JOB, STARTED_BY_TAG, Orchestration, tag_cells
+from resources.run_ends_resource import find_fault
 from resources.runs_resource import fail_dead_runs
 
 PARTITIONS_SECONDS = 30
@@ -39,6 +40,10 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         with explained_failures():
             runs = Orchestration(context.instance, settings.dagster_url)
             _fail_stale(context, services, runs)  # they would count against the limit
+            if (
+                reason := find_fault(context.instance, CYCLE_JOB, services.clock.now())
+            ) is not None:
+                return dg.SkipReason(reason)
             in_hand = runs.runs_in_hand()
             busy = {tenant_id for run in in_hand for tenant_id in run.tenants}
             decision = services.decide_tenants(busy)

@@ -9,6 +9,7 @@ what a unit is. CPU-bound work goes through `processes.in_processes`, behind the
 
 import asyncio
 import contextlib
+import errno
 import random
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -25,7 +26,7 @@ from platform_assets.core.errors import (
 )
 from platform_assets.core.heartbeat import Heartbeat
 from platform_assets.core.ledger import UnitLedger
-from platform_assets.core.ledger_writer import Batch, LedgerWriter
+from platform_assets.core.ledger_writer import Batch, LedgerWriter, until_answered
 from platform_assets.core.owner import describe_owner
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.tally import Tally
@@ -47,6 +48,9 @@ log = structlog.get_logger(__name__)
 
 MESSAGE_LENGTH = 1000
 """Characters of an error's text that the ledger keeps."""
+
+_MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Of the machine, whatever was worked on."""
 
 Work = Callable[[Unit, UnitRun], Awaitable[JsonObject | None]]
 """Does one unit and returns a small JSON object for the ledger. Must be safe to do twice."""
@@ -74,7 +78,8 @@ async def run_units(  # noqa: PLR0913 - each argument is one thing that a pipeli
     Args:
         plan: The stored plan.
         work: Does one unit. Raises `TransientError` to be tried again, `PermanentError` to be skipped and logged,
-            `RefusedError` to stop the whole run; anything else counts as permanent, kind `unexpected`.
+            `RefusedError` to stop the whole run; anything else counts as permanent, kind `unexpected`. An error whose
+            kind is a fault of the platform gives the unit back.
         ledger: Where the plan's units are kept.
         policy: Bounds and retries.
         clock: The wall clock, for the report; waiting follows the event loop's time.
@@ -115,6 +120,7 @@ class _Run:
         self._clock = clock
         self._draw = draw
         self._on_outcome = on_outcome
+        self._faults = 0
         self._attempt = Attempt(uuid.uuid4().hex, describe_owner())
         self._writer = LedgerWriter(ledger, plan, self._attempt, self._account)
 
@@ -126,7 +132,7 @@ class _Run:
     ) -> Report:
         """The straight line, from the ledger's word to the report."""
         self._tally = Tally(
-            await asyncio.to_thread(self._ledger.read_units, self._plan),
+            await until_answered(self._ledger.read_units, self._plan),
             self._clock.now(),
             on_progress,
             self._policy.progress_seconds,
@@ -194,6 +200,7 @@ class _Run:
             self._fail(run, self._classify(error))
         else:
             run.seconds += loop.time() - started
+            self._faults = 0
             self._finish(run, UnitState.DONE, detail=detail)
         finally:
             run.task = None
@@ -204,6 +211,8 @@ class _Run:
         if isinstance(error, TimeoutError):
             seconds = self._policy.unit_timeout_seconds
             return TransientError(f"no end after {seconds} s; the try was cut off", kind="timeout")
+        if isinstance(error, OSError) and error.errno in _MACHINE_ERRORS:
+            return TransientError(f"this machine is out of room: {error}", kind="no_space")
         log.error("unit_broke", exc_info=error)
         return PermanentError(
             f"{type(error).__name__}: {error}. This is a defect of the work, see the log",
@@ -221,9 +230,23 @@ class _Run:
             self._tally.retries += 1
             self._queue.delay(run, wait)
             return
+        if error.is_platform_fault:
+            self._give_up_for_now(run, error)
+            return
         self._finish(run, UnitState.FAILED, error=error)
         if isinstance(error, RefusedError):
-            self._stop(f"refused: {error}")
+            self._stop(f"refused: {error}", error.kind)
+
+    def _give_up_for_now(self, run: UnitRun, error: PlatformError) -> None:
+        """A fault of the platform: the unit is given back, and the run ends when nothing can succeed."""
+        self._finish(run, UnitState.PENDING, error=error)
+        self._faults += 1
+        if isinstance(error, RefusedError):
+            self._stop(f"refused: {error}", error.kind)
+        elif self._faults >= self._policy.fault_limit:
+            self._stop(
+                f"{self._faults} faults of the platform in a row, the last: {error}", error.kind
+            )
 
     def _finish(
         self,
@@ -259,6 +282,7 @@ class _Run:
             else:
                 self._conclude(outcome)
         self._queue.lose(set(batch.refused))
+        self._queue.notice_recorded()
         limit = self._policy.skip_limit
         if limit is not None and self._tally.failed > limit and not self._queue.closed:
             self._tally.stopped = f"skip limit: more than {limit} units failed"
@@ -271,7 +295,7 @@ class _Run:
         _log_outcome(self._plan, outcome)
         if outcome.state is UnitState.DONE:
             self._queue.release(outcome.unit_id)
-        elif outcome.state is UnitState.FAILED:
+        else:
             self._queue.abandon(outcome.unit_id)
         if self._on_outcome is not None and outcome.state is not UnitState.PENDING:
             self._on_outcome(outcome)
@@ -288,10 +312,10 @@ class _Run:
             )
         )
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: str, kind: str | None = None) -> None:
         """Ends the run early: no new unit, running ones are cut off and given back."""
         if self._tally.stopped is None:
-            self._tally.stopped = reason
+            self._tally.stopped, self._tally.stop_kind = reason, kind
         self._queue.close()
         for run in self._queue.held_runs():
             run.interrupt()
@@ -325,7 +349,7 @@ class _Run:
             call(self._queue.lose, lost)
 
         def on_dead(error: PlatformError) -> None:
-            call(self._stop, f"leases could not be renewed: {error}")
+            call(self._stop, f"leases could not be renewed: {error}", error.kind)
 
         return Heartbeat(
             renew=lambda: self._ledger.renew(self._plan, self._attempt, self._policy.lease_seconds),
@@ -340,7 +364,7 @@ class _Run:
         try:
             await self._writer.flush_forever()
         except PlatformError as error:
-            self._stop(f"the ledger could not be written: {error}")
+            self._stop(f"the ledger could not be written: {error}", error.kind)
 
     async def _stop_when(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -12,6 +12,47 @@ what was tried, on what, and what to do next; it never holds a secret. `kind` is
 
 from typing import ClassVar
 
+PLATFORM_KINDS = frozenset(
+    {
+        # The object store.
+        "object_store_bucket_missing",
+        "object_store_denied",
+        "object_store_full",
+        "object_store_io",
+        "object_store_library",
+        "object_store_path_taken",
+        "object_store_unavailable",
+        "object_store_url",
+        # The state database.
+        "bad_cap_state",
+        "state_busy",
+        "state_migration",
+        "state_newer",
+        "state_unreachable",
+        "state_unusable",
+        "state_url",
+        # The machine, its programs and its settings.
+        "bad_setting",
+        "browser_not_started",
+        "fork_server_died",
+        "missing_browser",
+        "missing_extra",
+        "no_space",
+        "temporary_folder",
+        # Dagster.
+        "dagster_storage",
+        "dagster_unreachable",
+        # A process that woke up too late.
+        "lease_lost",
+    }
+)
+"""Kinds of faults of the platform itself: they are never counted against the tenant, product or page in hand."""
+
+
+def is_platform_fault(kind: str | None) -> bool:
+    """Whether an error of this kind is a fault of the platform, not of what was worked on."""
+    return kind in PLATFORM_KINDS
+
 
 class PlatformError(Exception):
     """Base of all errors raised on purpose.
@@ -31,6 +72,11 @@ class PlatformError(Exception):
         self.message = message
         self.kind = kind or self.default_kind
         self.alerted = False
+
+    @property
+    def is_platform_fault(self) -> bool:
+        """Whether the platform is to blame, and not what was worked on."""
+        return is_platform_fault(self.kind)
 
 
 class TransientError(PlatformError):

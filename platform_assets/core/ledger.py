@@ -59,6 +59,12 @@ class UnitLedger(Protocol):
         Claimable is a unit that is PENDING or FAILED, or RUNNING with a lease that ran out or whose owner is a dead
         process of this host. Units that are DONE or held are left out of the answer. `attempts` grows by one.
 
+        May be repeated: what the attempt holds already is answered again and not counted twice.
+
+        Taking over a unit whose worker died counts a death. What was in hand at two deaths in a row is only had alone:
+        while the attempt holds nothing else, and then nothing else is to be had. When too many workers have died of it
+        alone it is answered as FAILED, kind `worker_died`, and stored so.
+
         A ledger may answer a unit as FAILED, with kind and message, that nobody may work on (its tenant is disabled):
         it is reported as failed and nothing is written for it.
         """

@@ -7,10 +7,14 @@ rule about units: those are in `engine.py`.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from platform_assets.core.errors import TransientError
 from platform_assets.core.ledger import UnitLedger
 from platform_assets.core.units import Attempt, JsonObject, Plan, UnitOutcome
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FLUSH_SIZE = 100
 """Outcomes that make a batch leave at once: one transaction of 100 rows costs a few milliseconds."""
@@ -28,6 +32,20 @@ class Batch:
 
     outcomes: Sequence[UnitOutcome]
     refused: frozenset[str]
+
+
+async def until_answered(ask: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """The answer of a blocking call that may be repeated, asked again while the state database does not answer.
+
+    Raises:
+        TransientError: It did not answer after several tries.
+    """
+    for wait in WRITE_WAITS:
+        try:
+            return await asyncio.to_thread(ask, *args, **options)
+        except TransientError:
+            await asyncio.sleep(wait)
+    return await asyncio.to_thread(ask, *args, **options)
 
 
 class LedgerWriter:
@@ -99,14 +117,7 @@ class LedgerWriter:
     async def _write(
         self, outcomes: list[UnitOutcome], checkpoints: dict[str, JsonObject]
     ) -> set[str]:
-        for wait in (*WRITE_WAITS, None):
-            try:
-                return await asyncio.to_thread(self._write_now, outcomes, checkpoints)
-            except TransientError:
-                if wait is None:
-                    raise
-                await asyncio.sleep(wait)
-        raise AssertionError("the last try returns or raises")
+        return await until_answered(self._write_now, outcomes, checkpoints)
 
     def _write_now(
         self, outcomes: list[UnitOutcome], checkpoints: dict[str, JsonObject]

@@ -9,6 +9,13 @@ import socket
 from functools import cache
 from pathlib import Path
 
+MOST_DEATHS = 3
+"""Workers that may die of a unit that each had alone in hand; SLUICE_MOST_DEATHS says otherwise."""
+
+ALONE_AFTER = 2
+"""Deaths after which a unit is only had alone. A run holds a few units per worker that it has not begun: one kill says
+little about any of them."""
+
 CLOCK_SLACK_SECONDS = 2.0
 """Boot time is known to the second, and clocks are corrected."""
 

@@ -16,6 +16,8 @@ class RunPolicy:
         lease_seconds: How long a lease lasts without a heartbeat: a dead worker on another host is noticed after it.
         retry: When a unit is tried again. Progress (a new checkpoint) starts the count of failures anew.
         skip_limit: Failed units after which no new ones are started; None for no bound.
+        fault_limit: Units given back in a row for faults of the platform after which the run ends: the next ones would
+            fail, too.
         wait_for_others: Whether to wait for units that another run holds, or to report them as left.
         hold_limit: Units that are held at the same time at most, those that wait for a retry included; None for about
             three per worker.
@@ -28,6 +30,7 @@ class RunPolicy:
     lease_seconds: float = 60.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     skip_limit: int | None = None
+    fault_limit: int = 3
     wait_for_others: bool = True
     hold_limit: int | None = None
     progress_seconds: float = 1.0

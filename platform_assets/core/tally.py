@@ -1,7 +1,7 @@
 """Counts of a run while it goes on, and the report at its end."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from platform_assets.core.units import (
@@ -26,6 +26,7 @@ class Tally:
     Attributes:
         retries: Starts of units beyond their first.
         stopped: Why the run ends early; None while it does not.
+        stop_kind: Kind of the error that ends it.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class Tally:
     ) -> None:
         self._order = {record.unit.unit_id: n for n, record in enumerate(records)}
         open_units = [r for r in records if r.state is not UnitState.DONE]
-        open_units.sort(key=lambda record: record.state is UnitState.FAILED)
+        open_units.sort(key=lambda record: (record.deaths, record.state is UnitState.FAILED))
         self._todo = [record.unit.unit_id for record in open_units]
         self._done = 0
         self._failures: dict[str, FailedUnit] = {}
+        self._given_back: dict[str, FailedUnit] = {}
         self._started_at = started_at
         self._started = asyncio.get_running_loop().time()
         self._on_progress = on_progress
@@ -48,9 +50,13 @@ class Tally:
         self._told = float("-inf")
         self.retries = 0
         self.stopped: str | None = None
+        self.stop_kind: str | None = None
 
     def todo(self) -> list[str]:
-        """Ids of the units that were not done at the start, in plan order, those that have failed before at the end."""
+        """Ids of the units that were not done at the start, in plan order.
+
+        At the end those that have failed before, then those whose workers died.
+        """
         return self._todo
 
     @property
@@ -63,9 +69,9 @@ class Tally:
         if outcome.state is UnitState.DONE:
             self._done += 1
         elif outcome.state is UnitState.FAILED:
-            self._failures[outcome.unit_id] = FailedUnit(
-                outcome.unit_id, outcome.error_kind or "", outcome.error_message or ""
-            )
+            self._failures[outcome.unit_id] = _describe(outcome)
+        elif outcome.error_kind is not None:
+            self._given_back[outcome.unit_id] = _describe(outcome)
 
     def tell_progress(self, *, running: int, final: bool = False) -> None:
         """Calls `on_progress`, if it is time."""
@@ -82,7 +88,7 @@ class Tally:
         """The report; `skipped_meanwhile` are units that another run finished during this one."""
         self.tell_progress(running=0, final=True)
         skipped = len(self._order) - len(self._todo) + skipped_meanwhile
-        failures = sorted(self._failures.values(), key=lambda unit: self._order[unit.unit_id])
+        failures = self._in_order(self._failures)
         return Report(
             total=len(self._order),
             done=self._done,
@@ -91,10 +97,19 @@ class Tally:
             left=len(self._order) - self._done - len(failures) - skipped,
             retries=self.retries,
             seconds=self._seconds(),
-            failures=tuple(failures),
+            failures=failures,
             stopped=self.stopped,
             started_at=self._started_at,
+            stop_kind=self.stop_kind,
+            given_back=self._in_order(self._given_back),
         )
+
+    def _in_order(self, units: Mapping[str, FailedUnit]) -> tuple[FailedUnit, ...]:
+        return tuple(sorted(units.values(), key=lambda unit: self._order[unit.unit_id]))
 
     def _seconds(self) -> float:
         return asyncio.get_running_loop().time() - self._started
+
+
+def _describe(outcome: UnitOutcome) -> FailedUnit:
+    return FailedUnit(outcome.unit_id, outcome.error_kind or "", outcome.error_message or "")

@@ -8,8 +8,10 @@ holds it, *chained* while it waits for the end of another unit. The queue decide
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from platform_assets.core.ledger import UnitLedger
+from platform_assets.core.ledger_writer import until_answered
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
 from platform_assets.core.units import Attempt, JsonObject, Plan, UnitRecord, UnitState
@@ -58,6 +60,7 @@ class UnitQueue:
         self._held: dict[str, UnitRun] = {}
         self._ready: asyncio.Queue[UnitRun | None] = asyncio.Queue()
         self._hungry = asyncio.Event()
+        self._idle = asyncio.Event()
         self._closed = False
         self.done_elsewhere = 0
 
@@ -74,16 +77,22 @@ class UnitQueue:
         self._unclaimed = deque(unit_id for unit_id in self._unclaimed if unit_id not in chained)
 
     def is_awaited(self, unit_id: str) -> bool:
-        """Whether workers are idle for want of what comes after the unit."""
-        return unit_id in self._followers and self._ready.empty() and not self._unclaimed
+        """Whether workers are idle until the ledger has its end: a unit comes after it, or waits to be alone."""
+        waits = unit_id in self._followers or (bool(self._contested) and not self._held)
+        return waits and self._ready.empty() and not self._unclaimed
 
     def release(self, unit_id: str) -> None:
         """The ledger knows that the unit is done: what comes after it may start."""
         self._unclaimed.extend(self._followers.pop(unit_id, ()))
         self._hungry.set()
 
+    def notice_recorded(self) -> None:
+        """The ledger has what was queued for it: a unit that is only to be had alone may be free now."""
+        if not self._held:
+            self._idle.set()
+
     def abandon(self, unit_id: str) -> None:
-        """The unit failed for good: what comes after it is left."""
+        """The unit is not done in this run: what comes after it is left."""
         for follower in self._followers.pop(unit_id, ()):
             self.abandon(follower)
             self._settle(follower)
@@ -175,9 +184,12 @@ class UnitQueue:
 
     async def _look_at_contested(self) -> None:
         """Counts what others have done meanwhile, and takes over what they no longer hold."""
-        await asyncio.sleep(CONTEST_POLL_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONTEST_POLL_SECONDS):
+                await self._idle.wait()
+        self._idle.clear()
         contested, self._contested = self._contested, set()
-        done = await asyncio.to_thread(self._ledger.read_done, self._plan, contested)
+        done = await until_answered(self._ledger.read_done, self._plan, contested)
         self.done_elsewhere += len(done)
         for unit_id in done:
             self._settle(unit_id)
@@ -189,7 +201,7 @@ class UnitQueue:
         wanted = unit_ids[:room]
         records: list[UnitRecord] = []
         if wanted:
-            records = await asyncio.to_thread(
+            records = await until_answered(  # a claim of the same attempt may be repeated
                 self._ledger.claim, self._plan, wanted, self._attempt, self._policy.lease_seconds
             )
         place = {unit_id: number for number, unit_id in enumerate(wanted)}

@@ -69,6 +69,7 @@ class UnitRecord:
         detail: What the work returned; None until DONE.
         error_kind: Kind of the last failure; None when there was none.
         error_message: Text of the last failure.
+        deaths: Workers that died in a row while they had it in hand.
     """
 
     unit: Unit
@@ -78,6 +79,7 @@ class UnitRecord:
     detail: JsonObject | None = None
     error_kind: str | None = None
     error_message: str | None = None
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class UnitOutcome:
     """How one unit ended in this run: DONE with a detail, FAILED with an error, or PENDING when it was given back.
+
+    One that is given back with an error met a fault of the platform: the attempt does not count.
 
     Attributes:
         unit_id: The unit.
@@ -172,6 +176,8 @@ class Report:
         seconds: Wall time of the run.
         failures: The failed units with kind and message, in plan order.
         stopped: Why the run ended before its units did; None when it did not.
+        stop_kind: Kind of the error that ended it; None where it was no error.
+        given_back: Units, among those left, that met a fault of the platform.
         started_at: Aware UTC start of the run.
     """
 
@@ -185,6 +191,8 @@ class Report:
     failures: tuple[FailedUnit, ...]
     stopped: str | None
     started_at: datetime
+    stop_kind: str | None = None
+    given_back: tuple[FailedUnit, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -168,8 +168,7 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         on_progress=collector.on_progress,
     )
     if report.stopped is not None and report.stopped.startswith("refused"):
-        kinds = [unit.kind for unit in report.failures if unit.message in report.stopped]
-        raise RefusedError(f"{entity.name} {date}: {report.stopped}", kind=next(iter(kinds), None))
+        raise RefusedError(f"{entity.name} {date}: {report.stopped}", kind=report.stop_kind)
     if not report.complete:
         return Collection(report, None, None, collector.clock.monotonic() - started)
     api_count = await _count_rows(collector, entity, plan)

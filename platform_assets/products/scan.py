@@ -17,6 +17,7 @@ import structlog
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine import OnProgress, run_units
+from platform_assets.core.errors import is_platform_fault
 from platform_assets.core.objects import ObjectChangedError, ObjectStore
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
@@ -193,6 +194,8 @@ def _conclude(
         counted_at,
         count_notes(snapshots),
     )
+    if is_platform_fault(report.stop_kind) or report.given_back:
+        return replace(result, reason=_tell_stop(report))  # the batch is left, not failed
     if report.left:
         reason = _tell_stop(report)
         stopped = tell_unread(failures, len(records), reason)

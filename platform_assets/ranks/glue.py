@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from platform_assets.core.days import SEOUL, day_of
-from platform_assets.core.errors import PermanentError
+from platform_assets.core.errors import PermanentError, is_platform_fault
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import Progress
 from platform_assets.glue import (
@@ -221,7 +221,7 @@ def _tell_stop(context: dg.AssetExecutionContext, services: Services, crawl: Cra
     reason = crawl.report.stopped
     if reason is not None:
         context.log.warning("%s: the crawl has stopped: %s", crawl.day, reason)
-        if reason.startswith("refused"):
+        if reason.startswith("refused") and not is_platform_fault(crawl.report.stop_kind):
             services.alerts.tell_once(BLOCKED_ALERT, crawl.day, reason)
     elif crawl.report.complete:
         services.alerts.clear(BLOCKED_ALERT, crawl.day)

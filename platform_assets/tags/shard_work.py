@@ -248,8 +248,7 @@ class _ShardRun:
         if self._stop.is_set() and not report.complete:
             return WorkEnd.STOPPED, _StoppedError()
         if report.stopped is not None:
-            kind = report.failures[-1].kind if report.failures else None
-            return WorkEnd.REFUSED, RefusedError(report.stopped, kind=kind)
+            return WorkEnd.REFUSED, RefusedError(report.stopped, kind=report.stop_kind)
         return (WorkEnd.DONE if report.complete else WorkEnd.FAILED), None
 
     def _add(self, outcome: UnitOutcome) -> None:

@@ -18,7 +18,14 @@ from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.months import check_month
 from platform_assets.core.units import JsonObject, Progress, Report, UnitOutcome, UnitState
-from platform_assets.glue import NAMED_FAILURES, ProgressLog, name_some, report_metadata
+from platform_assets.glue import (
+    NAMED_FAILURES,
+    ProgressLog,
+    fault_metadata,
+    name_some,
+    name_units,
+    report_metadata,
+)
 from platform_assets.services import Services
 from platform_assets.tenants.customers import CustomersResult
 from platform_assets.tenants.cycle import run_months
@@ -31,6 +38,7 @@ from platform_assets.tenants.tenant import (
     split_cell,
 )
 from resources.materializations_resource import tell_materializations
+from resources.orchestration_resource import Orchestration
 from resources.state.tenant_ledger import SqlTenantLedger
 
 EVENTS = dg.AssetKey(["tenants", "events"])
@@ -124,6 +132,20 @@ def _list_repeated(context: Context) -> set[str]:
             break
         repeated.add(run.run_id)
     return repeated
+
+
+def expire_months(context: Context, services: Services) -> None:
+    """Gives up months that nobody works on any more, before it is decided what is due: a killed run's come first.
+
+    Also those of runs that have ended: the start of this run has ended the runs of this host's dead processes.
+    """
+    runs = Orchestration(context.instance, services.settings.dagster_url)
+    expired = services.tenant_months.expire(
+        services.settings.tenants_stale_minutes * 60,
+        lambda month: runs.is_gone(month.run_id or ""),
+    )
+    for month in expired:
+        context.log.warning("%s %s: %s", month.tenant_id, month.month, month.error_message)
 
 
 def process_cells(
@@ -348,17 +370,33 @@ def fail_cells(report: Report, customers: Sequence[str] = ()) -> None:
     """
     if report.complete and not customers:
         return
-    named = [f"{unit.unit_id} ({unit.kind}): {unit.message}" for unit in report.failures]
-    named += customers
+    named = [*name_units(report), *customers]
     raise dg.Failure(
-        description=f"{report.failed} of {report.total} tenant-months failed, {report.left} are left"
+        description=f"{_count_cells(report)}"
         + (f" ({report.stopped})" if report.stopped else "")
         + (f", customers of {len(customers)} tenants could not be built" if customers else "")
-        + "; the others are complete. The orchestrator tries failed ones again by itself; re-executing this run does "
-        "only the rest.\n" + name_some(named, "see the state table"),
-        metadata={**report_metadata(report), "failed_cells": [u.unit_id for u in report.failures]},
+        + ". The orchestrator tries what failed or is left again by itself; re-executing this run does only that.\n"
+        + name_some(named, "see the state table"),
+        metadata={
+            **report_metadata(report),
+            **fault_metadata(report),
+            # A month that fails is tried again by itself; when it has failed for good its tenant's alert says so.
+            "alerted": not customers and not report.left,
+            "failed_cells": [u.unit_id for u in report.failures],
+        },
         allow_retries=False,
     )
+
+
+def _count_cells(report: Report) -> str:
+    """What is complete first: one tenant that failed is not the whole cycle."""
+    done = report.done + report.skipped
+    counts = [f"{done} of {report.total} tenant-months are complete"]
+    if report.failed:
+        counts.append(f"{report.failed} failed")
+    if report.left:
+        counts.append(f"{report.left} are left")
+    return ", ".join(counts)
 
 
 def customers_metadata(result: CustomersResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from platform_assets.tenants.glue import (
     CUSTOMERS,
     MONTH_NUMBERS,
     done_before,
+    expire_months,
     fail_cells,
     process_cells,
     read_cells,
@@ -57,6 +58,7 @@ def run_cycle(
     with explained_failures():
         cells, customers = read_cells(config.cells), list(config.customers)
         skip = done_before(context, services, cells)  # what is decided below is due in any case
+        expire_months(context, services)
         if not cells and not customers:
             cells, customers = _decide(context, services)
         report = process_cells(

@@ -147,7 +147,7 @@ def _judge_backfill(tenant: Tenant, rows: Sequence[TenantMonth], calendar: Calen
         reason = "its backfill has no month left; process any of its months to make it EXISTING"
         return Judgement((give_verdict(tenant.tenant_id, None, Rule.NOTHING_LEFT, reason),))
     oldest = left[0]
-    if oldest.status is MonthStatus.FAILED:
+    if oldest.status is MonthStatus.FAILED or not calendar.is_ready(oldest):
         verdict = _judge_failed(oldest, calendar)
     else:
         reason = f"backfill, {len(left)} of {len(rows)} months left"
@@ -191,6 +191,8 @@ def _judge_known(row: TenantMonth, calendar: Calendar, fingerprints: Fingerprint
         case MonthStatus.COMPLETED:
             return _judge_completed(row, calendar, fingerprints)
         case MonthStatus.FAILED:
+            return _judge_failed(row, calendar)
+        case _ if not calendar.is_ready(row):
             return _judge_failed(row, calendar)
         case _:
             return give_verdict(row.tenant_id, row.month, Rule.UNPROCESSED, "not processed yet")

@@ -104,13 +104,15 @@ class TenantMonth:
         error_message: What the last failure said, at most 1000 characters.
         retry_count: Failures since the last success or reset; at most `max_retries` + 1.
         max_retries: Failures that are tried again.
-        next_attempt_at: When a failed month is due again; None if never, or if it did not fail.
+        next_attempt_at: When a month that failed or was given back is due again; None if never, or at once.
         attempt_id: Who works on it, or did last: the fencing token.
         owner: The process of that attempt, as `core/owner.py` describes it.
         run_id: Dagster run of that attempt; empty outside Dagster.
         watermark: Fingerprint of the source's month when the last successful attempt began to read it.
         created_at: Aware UTC.
         updated_at: Aware UTC.
+        deaths: Workers that died in a row while they had it in hand.
+        faults: Attempts in a row that met a fault of the platform; none of them counts as a failure.
     """
 
     tenant_id: str
@@ -131,6 +133,8 @@ class TenantMonth:
     watermark: str | None
     created_at: datetime
     updated_at: datetime
+    deaths: int = 0
+    faults: int = 0
 
 
 def check_tenant_id(text: str) -> str:

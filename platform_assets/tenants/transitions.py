@@ -3,12 +3,14 @@
                claim                 complete
     PENDING ----------->  RUNNING  ------------>  COMPLETED
        ^  ^                |  |                       |
-       |  +-- give back ---+  |  fail, expire         | claim (done again: new events, or somebody asks)
+       |  +-- give back, --+  |  fail                 |
+       |      put off, lose   |                       | claim (done again: new events, or somebody asks)
        |                      v                       v
        +------ reset ------ FAILED ---- claim ---> RUNNING
 
-A failure counts; the one after `max_retries` disables the tenant. The repository calls these under the row's lock and
-writes what they answer: nothing else changes a status.
+A failure counts; the one after `max_retries` disables the tenant. A fault of the platform, or the death of a worker,
+is none: the month is put off, or lost and had alone by the next worker. The repository calls these under the row's
+lock and writes what they answer: nothing else changes a status.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +20,9 @@ from datetime import datetime, timedelta
 from platform_assets.core.months import add_months, list_months
 from platform_assets.core.units import Attempt
 from platform_assets.tenants.tenant import MAX_RETRIES, MonthStatus, Tenant, TenantMonth, TenantType
+
+LONGEST_FAULT_WAIT_MINUTES = 15
+"""Between two attempts while the platform has a fault."""
 
 MESSAGE_LENGTH = 1000
 """Characters of an error that a state keeps."""
@@ -110,6 +115,8 @@ def complete(month: TenantMonth, numbers: MonthNumbers, now: datetime) -> Tenant
         retry_count=0,
         next_attempt_at=None,
         updated_at=now,
+        deaths=0,
+        faults=0,
     )
 
 
@@ -124,6 +131,8 @@ def fail(month: TenantMonth, message: str, now: datetime) -> TenantMonth:
         retry_count=failures,
         next_attempt_at=now + wait if failures <= month.max_retries else None,
         updated_at=now,
+        deaths=0,
+        faults=0,
     )
 
 
@@ -132,10 +141,36 @@ def give_back(month: TenantMonth, now: datetime) -> TenantMonth:
     return replace(month, status=MonthStatus.PENDING, attempt_id=None, owner=None, updated_at=now)
 
 
+def put_off(month: TenantMonth, message: str, now: datetime) -> TenantMonth:
+    """PENDING again without a failure, after a fault of the platform; due again 1, 2, 4, ... minutes later."""
+    wait = timedelta(minutes=min(2**month.faults, LONGEST_FAULT_WAIT_MINUTES))
+    return replace(
+        give_back(month, now),
+        error_message=message[:MESSAGE_LENGTH],
+        next_attempt_at=now + wait,
+        faults=month.faults + 1,
+    )
+
+
+def lose(month: TenantMonth, reason: str, now: datetime, most_deaths: int) -> TenantMonth:
+    """Its worker died: PENDING again, or FAILED if that many had it alone in hand when they died.
+
+    The first death was not alone, all later ones are: claims see to that.
+    """
+    deaths = month.deaths + 1
+    if deaths <= most_deaths:
+        lost = replace(give_back(month, now), error_message=reason[:MESSAGE_LENGTH])
+        return replace(lost, next_attempt_at=None, deaths=deaths)
+    message = f"worker_died: {deaths - 1} workers in a row died while they had it alone in hand; last: {reason}"
+    return replace(fail(month, message, now), deaths=deaths)
+
+
 def reset(month: TenantMonth, now: datetime) -> TenantMonth:
     """A failed month as if it had never failed."""
     return replace(
         month,
+        deaths=0,
+        faults=0,
         status=MonthStatus.PENDING,
         retry_count=0,
         next_attempt_at=None,

@@ -76,7 +76,9 @@ def show_time(moment: datetime) -> str:
 
 
 def word_failures(month: TenantMonth) -> str:
-    """How often a month failed: `failed 2 times`."""
+    """How often a month failed, or that the platform did: `failed 2 times`."""
+    if month.faults:
+        return f"put off for a fault of the platform ({(month.error_message or '')[:200]})"
     return f"failed {month.retry_count} time{'s' if month.retry_count != 1 else ''}"
 
 

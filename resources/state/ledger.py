@@ -7,9 +7,9 @@ that must hold them. Questions over many plans are in `ledger_queries.py`.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Update, exists, select, update
+from sqlalchemy import Connection, Update, exists, func, select, update
 
-from platform_assets.core.owner import is_dead
+from platform_assets.core.owner import ALONE_AFTER, MOST_DEATHS, is_dead
 from platform_assets.core.units import (
     Attempt,
     JsonObject,
@@ -45,11 +45,20 @@ class SqlLedger:
     Args:
         database: The state database; its clock stamps the rows and judges the leases.
         is_dead: Whether the owner of a lease is known to be gone.
+        most_deaths: Workers that may die of a unit that they had alone in hand, before it fails.
     """
 
-    def __init__(self, database: StateDatabase, is_dead: Callable[[str], bool] = is_dead) -> None:
+    def __init__(
+        self,
+        database: StateDatabase,
+        is_dead: Callable[[str], bool] = is_dead,
+        *,
+        most_deaths: int = MOST_DEATHS,
+    ) -> None:
         self._database = database
         self._is_dead = is_dead
+        self._most_deaths = most_deaths
+        self._suspecting: set[str] = set()
 
     def find_plan(self, scope: Scope) -> Plan | None:
         """The newest plan of the scope, open or closed; None when there was none yet."""
@@ -193,14 +202,39 @@ class SqlLedger:
         wanted = (units.c.plan_id == plan.plan_id, units.c.unit_id.in_(chunk))
         holders = connection.execute(lock_units(*wanted)).all()
         # The clock is read under the locks: a claim that had to wait for them must not judge by an older time.
-        now = self._now()
-        free = [row.unit_id for row in holders if self._is_free(row, now)]
-        if not free:
+        now, mine = self._now(), attempt.attempt_id
+        # An answer of before that did not arrive: given again.
+        held = [
+            row.unit_id
+            for row in holders
+            if row.attempt_id == mine
+            and row.state == UnitState.RUNNING
+            and not self._is_free(row, now)
+        ]
+        free = [row for row in holders if row.unit_id not in held and self._is_free(row, now)]
+        lost = [row for row in free if row.state == UnitState.RUNNING]
+        self._count_deaths(connection, plan, lost, now)
+        taken = self._choose(connection, plan, attempt, free, {row.unit_id for row in lost})
+        again = self._read_rows(connection, plan, held)
+        worn = self._read_rows(
+            connection, plan, [row.unit_id for row in lost if self._is_worn(row)]
+        )
+        return again + worn + self._take(connection, plan, taken, attempt, now, lease_seconds)
+
+    def _take(
+        self,
+        connection: Connection,
+        plan: Plan,
+        unit_ids: Sequence[str],
+        attempt: Attempt,
+        now: datetime,
+        lease_seconds: float,
+    ) -> list[AnyRow]:
+        if not unit_ids:
             return []
-        taken = (units.c.plan_id == plan.plan_id, units.c.unit_id.in_(free))
         statement = (
             update(units)
-            .where(*taken)
+            .where(units.c.plan_id == plan.plan_id, units.c.unit_id.in_(unit_ids))
             .values(
                 state=UnitState.RUNNING,
                 attempts=units.c.attempts + 1,
@@ -212,6 +246,71 @@ class SqlLedger:
                 updated_at=now,
             )
             .returning(*RECORD_COLUMNS, units.c.position)
+        )
+        return list(connection.execute(statement).all())
+
+    def _count_deaths(
+        self, connection: Connection, plan: Plan, lost: Sequence[AnyRow], now: datetime
+    ) -> None:
+        """Notes of units whose worker died that it did: they are free, or they have failed."""
+        for row in lost:
+            failed = {
+                "state": UnitState.FAILED,
+                "error_kind": "worker_died",
+                "error_message": f"{row.deaths + 1 - ALONE_AFTER} workers in a row died while they had it alone "
+                "in hand: look at the last runs",
+                "finished_at": now,
+            }
+            connection.execute(
+                update(units)
+                .where(units.c.plan_id == plan.plan_id, units.c.unit_id == row.unit_id)
+                .values(
+                    deaths=units.c.deaths + 1,
+                    owner=None,
+                    lease_until=None,
+                    updated_at=now,
+                    **(failed if self._is_worn(row) else {"state": UnitState.PENDING}),
+                )
+            )
+
+    def _is_worn(self, row: AnyRow) -> bool:
+        """Whether one death more is one too many; the first ones were not alone."""
+        return row.deaths + 1 >= self._most_deaths + ALONE_AFTER
+
+    def _choose(
+        self,
+        connection: Connection,
+        plan: Plan,
+        attempt: Attempt,
+        free: Sequence[AnyRow],
+        lost: Collection[str],
+    ) -> list[str]:
+        """Those of the free units that the attempt gets: what was in hand at a death, only by itself."""
+        mine = attempt.attempt_id
+        deaths = {row.unit_id: row.deaths + (row.unit_id in lost) for row in free}
+        worn = {row.unit_id for row in free if row.unit_id in lost and self._is_worn(row)}
+        suspects = [u for u in deaths if deaths[u] >= ALONE_AFTER and u not in worn]
+        if not suspects and mine not in self._suspecting:
+            return [unit_id for unit_id in deaths if unit_id not in worn]
+        statement = select(func.count(), func.max(units.c.deaths)).where(*is_held(plan, attempt))
+        held, suspected = connection.execute(statement).one()
+        if (suspected or 0) >= ALONE_AFTER:
+            return []
+        self._suspecting.discard(mine)
+        if innocent := [u for u in deaths if u not in worn and u not in suspects]:
+            return innocent
+        if held or not suspects:
+            return []
+        self._suspecting.add(mine)
+        return [min(suspects, key=lambda unit_id: deaths[unit_id])]
+
+    def _read_rows(
+        self, connection: Connection, plan: Plan, unit_ids: Sequence[str]
+    ) -> list[AnyRow]:
+        if not unit_ids:
+            return []
+        statement = select(*RECORD_COLUMNS, units.c.position).where(
+            units.c.plan_id == plan.plan_id, units.c.unit_id.in_(unit_ids)
         )
         return list(connection.execute(statement).all())
 

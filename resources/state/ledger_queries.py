@@ -145,7 +145,9 @@ class LedgerQueries:
         statement = (
             update(units)
             .where(tuple_(*key).in_(failed), units.c.state == UnitState.FAILED)
-            .values(state=UnitState.PENDING, attempts=0, updated_at=self._database.clock.now())
+            .values(
+                state=UnitState.PENDING, attempts=0, deaths=0, updated_at=self._database.clock.now()
+            )
             .returning(units.c.plan_id)
         )
         with self._database.write() as connection:

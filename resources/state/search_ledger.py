@@ -27,7 +27,7 @@ from resources.state.database import StateDatabase
 from resources.state.search_requests import IS_OPEN
 from resources.state.statements import split_chunks
 from resources.state.tables import search_requests as requests
-from resources.state.unit_statements import AnyRow
+from resources.state.unit_statements import AnyRow, is_fault
 
 MOST_ATTEMPTS = 5
 """Attempts whose worker died, after which a request is not begun again: it may be what kills them."""
@@ -246,7 +246,7 @@ def _write_outcome(outcome: UnitOutcome, now: datetime) -> dict[str, Any]:
     return {
         "b_id": int(outcome.unit_id),
         "b_state": outcome.state,
-        "b_more_attempts": outcome.tries - 1,
+        "b_more_attempts": -1 if is_fault(outcome) else outcome.tries - 1,
         "b_found": detail.get("found"),
         "b_added": detail.get("added"),
         "b_error_kind": outcome.error_kind,

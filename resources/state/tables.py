@@ -72,6 +72,7 @@ units = Table(
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("deaths", Integer, nullable=False, server_default=text("0")),
     # Serves "what failed, anywhere", "is anything of this plan not done" and, alone, the counts.
     Index("ix_units_state", "state", "plan_id", "error_kind"),
 )
@@ -162,6 +163,8 @@ tenant_month_states = Table(
     Column("watermark", ForeignText),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("deaths", Integer, nullable=False, server_default=text("0")),
+    Column("faults", Integer, nullable=False, server_default=text("0")),
     # Holds all that "what is RUNNING" and the counts by status ask for.
     Index("ix_tenant_month_states_status", "status", "tenant_id", "processing_month"),
     # Serves "what of this tenant is not COMPLETED".

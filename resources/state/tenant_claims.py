@@ -10,6 +10,7 @@ from datetime import datetime
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.months import check_month, month_of
+from platform_assets.core.owner import MOST_DEATHS
 from platform_assets.core.units import Attempt
 from platform_assets.tenants import transitions
 from platform_assets.tenants.tenant import (
@@ -41,6 +42,7 @@ class Terms:
         todo: Cells of the run that it has not ended yet.
         in_order: Whether a month of a NEW tenant waits for the months before it.
         is_dead: Whether the owner of an attempt is known to be gone.
+        most_deaths: Workers that may die of a month that they had alone in hand, before it fails.
     """
 
     attempt: Attempt
@@ -50,6 +52,7 @@ class Terms:
     todo: Collection[Cell]
     in_order: bool
     is_dead: Callable[[str], bool]
+    most_deaths: int = MOST_DEATHS
 
 
 def describe_loss(
@@ -69,7 +72,17 @@ def fail_month(
     tenant: Tenant, month: TenantMonth, message: str, now: datetime
 ) -> tuple[Tenant, TenantMonth]:
     """A failure, and what follows from it for the tenant."""
-    month = transitions.fail(month, message, now)
+    return _judge_tenant(tenant, transitions.fail(month, message, now), now)
+
+
+def lose_month(
+    tenant: Tenant, month: TenantMonth, reason: str, now: datetime, most_deaths: int
+) -> tuple[Tenant, TenantMonth]:
+    """A month whose worker died, and what follows from it for the tenant: nothing, until it killed too many."""
+    return _judge_tenant(tenant, transitions.lose(month, reason, now, most_deaths), now)
+
+
+def _judge_tenant(tenant: Tenant, month: TenantMonth, now: datetime) -> tuple[Tenant, TenantMonth]:
     if transitions.is_exhausted(month):
         tenant = transitions.disable(tenant, transitions.describe_exhausted(month), now)
     return tenant, month
@@ -86,6 +99,8 @@ class ClaimRound:
         tenants: The tenants of the cells, by id.
         months: The rows of the cells.
         unfinished: NEW tenant -> its months that are not COMPLETED, with their status.
+        held: Months that the attempt works on.
+        suspected: Whether one of those has killed a worker: nothing else is to be had beside it.
         changed: Rows of `months` that are to be written; `added` those that are to be inserted.
         disabled: Tenants that are to be written.
     """
@@ -96,6 +111,8 @@ class ClaimRound:
     tenants: dict[str, Tenant]
     months: dict[Cell, TenantMonth]
     unfinished: Mapping[str, dict[str, MonthStatus]]
+    held: int = 0
+    suspected: bool = False
     changed: dict[Cell, TenantMonth] = field(default_factory=dict[Cell, TenantMonth])
     added: dict[Cell, TenantMonth] = field(default_factory=dict[Cell, TenantMonth])
     disabled: dict[str, Tenant] = field(default_factory=dict[str, Tenant])
@@ -107,11 +124,16 @@ class ClaimRound:
         row = self.months.get(cell)
         if row is not None:
             row = self._expire(row)
+            if (
+                row.status is MonthStatus.RUNNING
+                and row.attempt_id == self.terms.attempt.attempt_id
+            ):
+                return row  # an answer of before that did not arrive
             if row.status is MonthStatus.RUNNING or self._is_done(row):
                 return None
         if refusal := self._judge_past(row) or self._judge_order(cell):
             return refusal
-        if self.room <= 0 or self._must_wait(cell):
+        if self.room <= 0 or self._must_wait(cell) or not self._may_share(row):
             return None
         return self._grant(cell, row)
 
@@ -159,6 +181,10 @@ class ClaimRound:
         running = any(other != month and status is MonthStatus.RUNNING for other, status in others)
         return running or bool(self._earlier(cell))
 
+    def _may_share(self, row: TenantMonth | None) -> bool:
+        """Whether the attempt may have it beside what it holds: what was in hand at a death is had alone."""
+        return not self.suspected and not (self.held and row is not None and row.deaths)
+
     def _is_ordered(self, tenant_id: str) -> bool:
         return self.terms.in_order and self.tenants[tenant_id].tenant_type is TenantType.NEW
 
@@ -178,8 +204,14 @@ class ClaimRound:
         reason = describe_loss(row, self.now, self.terms.stale_seconds, self.terms.is_dead)
         if reason is None:
             return row
-        tenant, row = fail_month(self.tenants[row.tenant_id], row, reason, self.now)
+        mine = row.attempt_id == self.terms.attempt.attempt_id
+        tenant, row = lose_month(
+            self.tenants[row.tenant_id], row, reason, self.now, self.terms.most_deaths
+        )
         self.room += 1
+        if mine:
+            self.held -= 1
+            self.suspected = self.suspected and self.held > 0
         self._put(row)
         if not tenant.active:
             self.tenants[row.tenant_id] = self.disabled[row.tenant_id] = tenant
@@ -194,6 +226,8 @@ class ClaimRound:
             self.now,
         )
         self.room -= 1
+        self.held += 1
+        self.suspected = self.suspected or row.deaths > 0
         if new:
             self.months[cell] = self.added[cell] = row
         else:

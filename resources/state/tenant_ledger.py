@@ -8,9 +8,9 @@ changes outside of a run are in `tenant_months.py`.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, func, or_, select, text, update
 
-from platform_assets.core.owner import is_dead
+from platform_assets.core.owner import MOST_DEATHS, is_dead
 from platform_assets.core.units import (
     Attempt,
     JsonObject,
@@ -69,12 +69,13 @@ class SqlTenantLedger:
         in_order: Whether a month of a NEW tenant waits for the months before it: what the orchestrator starts does,
             what a person asks for does not.
         is_dead: Whether the owner of an attempt is known to be gone.
+        most_deaths: Workers that may die of a month that they had alone in hand, before it fails.
 
     Raises:
         PermanentError: kind `bad_partition`: a cell is not of the form `YYYY-MM|tenant`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run may ask for; options go by name
         self,
         database: StateDatabase,
         cells: Sequence[str],
@@ -85,6 +86,7 @@ class SqlTenantLedger:
         skip: Collection[str] = (),
         in_order: bool = True,
         is_dead: Callable[[str], bool] = is_dead,
+        most_deaths: int = MOST_DEATHS,
     ) -> None:
         self._database = database
         self._cells = {key: split_cell(key) for key in cells}
@@ -93,18 +95,34 @@ class SqlTenantLedger:
         self._stale_seconds = stale_seconds
         self._in_order = in_order
         self._is_dead = is_dead
+        self._most_deaths = most_deaths
         self._todo = {cell for key, cell in self._cells.items() if key not in self._skip}
         self._created_at = database.clock.now()
         self.plan = Plan(0, Scope("tenants/months", "", run_id), 1, PlanState.OPEN, {})
 
     def read_units(self, plan: Plan) -> list[UnitRecord]:  # noqa: ARG002 (interface)
         """The cells, as PENDING whatever their rows say: a run that was asked for does its months again."""
+        deaths = self._read_deaths()
         return [
             UnitRecord(self._unit(key), UnitState.DONE, detail={})
             if key in self._skip
-            else UnitRecord(self._unit(key), UnitState.PENDING)
-            for key in self._cells
+            else UnitRecord(self._unit(key), UnitState.PENDING, deaths=deaths.get(cell, 0))
+            for key, cell in self._cells.items()
         ]
+
+    def _read_deaths(self) -> dict[Cell, int]:
+        """Of the cells that had workers die, how many; one that a dead worker still has counts that one."""
+        columns = (states.c.tenant_id, states.c.processing_month, states.c.deaths, states.c.status)
+        found: dict[Cell, int] = {}
+        with self._database.read() as connection:
+            for chunk in _split(self._cells):
+                statement = select(*columns).where(
+                    is_one_of([self._cells[key] for key in chunk]),
+                    or_(states.c.deaths > 0, states.c.status == MonthStatus.RUNNING),
+                )
+                for tenant_id, month, deaths, status in connection.execute(statement):
+                    found[tenant_id, month] = deaths + (status == MonthStatus.RUNNING)
+        return found
 
     def claim(
         self,
@@ -126,6 +144,7 @@ class SqlTenantLedger:
             todo=self._todo,
             in_order=self._in_order,
             is_dead=self._is_dead,
+            most_deaths=self._most_deaths,
         )
         wanted = [key for key in unit_ids if key in self._cells]
         answers: list[UnitRecord] = []
@@ -211,6 +230,9 @@ class SqlTenantLedger:
             connection.execute(_LOCK_CLAIMS, {"key": _ADVISORY_LOCK})
         tenants = lock_tenants(connection, {tenant_id for tenant_id, _ in cells})
         months = lock_months(connection, is_one_of(cells))
+        held, suspected = connection.execute(
+            select(func.count(), func.max(states.c.deaths)).where(*is_held(terms.attempt))
+        ).one()
         return ClaimRound(
             terms=terms,
             now=self._database.clock.now(),
@@ -218,6 +240,8 @@ class SqlTenantLedger:
             tenants=tenants,
             months={(month.tenant_id, month.month): month for month in months},
             unfinished=_read_unfinished(connection, tenants),
+            held=held,
+            suspected=bool(suspected),
         )
 
     def _answer(self, key: str, answer: TenantMonth | Refusal | None) -> UnitRecord | None:

@@ -10,14 +10,14 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.owner import is_dead
+from platform_assets.core.owner import MOST_DEATHS, is_dead
 from platform_assets.tenants import transitions
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth
 from resources.state.database import StateDatabase
 from resources.state.statements import CHUNK
 from resources.state.tables import tenant_month_states as states
 from resources.state.tables import tenants as tenant_rows
-from resources.state.tenant_claims import describe_loss, fail_month
+from resources.state.tenant_claims import describe_loss, lose_month
 from resources.state.tenant_rows import (
     MONTH_ORDER,
     SELECT_MONTHS,
@@ -52,11 +52,19 @@ class SqlTenantMonths:
     Args:
         database: The state database; its clock stamps the rows and judges the heartbeats.
         is_dead: Whether the owner of an attempt is known to be gone.
+        most_deaths: Workers that may die of a month that they had alone in hand, before it fails.
     """
 
-    def __init__(self, database: StateDatabase, is_dead: Callable[[str], bool] = is_dead) -> None:
+    def __init__(
+        self,
+        database: StateDatabase,
+        is_dead: Callable[[str], bool] = is_dead,
+        *,
+        most_deaths: int = MOST_DEATHS,
+    ) -> None:
         self._database = database
         self._is_dead = is_dead
+        self._most_deaths = most_deaths
 
     def get(self, tenant_id: str, month: str) -> TenantMonth:
         """One tenant-month.
@@ -158,9 +166,10 @@ class SqlTenantMonths:
             for month in running:
                 suspect = suspects[month.tenant_id, month.month]
                 if reason := self._confirm(month, suspect, stale_seconds, now):
-                    tenant, failed = fail_month(tenants[month.tenant_id], month, reason, now)
-                    tenants[month.tenant_id] = tenant
-                    expired.append(failed)
+                    tenants[month.tenant_id], lost = lose_month(
+                        tenants[month.tenant_id], month, reason, now, self._most_deaths
+                    )
+                    expired.append(lost)
             write_months(connection, expired)
             disabled = {month.tenant_id for month in expired if transitions.is_exhausted(month)}
             write_tenants(connection, [tenants[tenant_id] for tenant_id in sorted(disabled)])

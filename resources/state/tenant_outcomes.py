@@ -62,6 +62,9 @@ def _end(
     if outcome.state is UnitState.FAILED:
         message = f"{outcome.error_kind}: {outcome.error_message}"
         return fail_month(tenant, month, message, now)
+    if outcome.error_kind is not None:  # a fault of the platform
+        message = f"{outcome.error_kind}: {outcome.error_message}"
+        return tenant, transitions.put_off(month, message, now)
     return tenant, transitions.give_back(month, now)
 
 

@@ -226,6 +226,8 @@ def _describe_month(month: TenantMonth) -> dict[str, object]:
         "watermark": month.watermark,
         "created_at": month.created_at,
         "updated_at": month.updated_at,
+        "deaths": month.deaths,
+        "faults": month.faults,
     }
 
 

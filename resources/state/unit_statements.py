@@ -24,27 +24,36 @@ RECORD_COLUMNS = (
     units.c.detail,
     units.c.error_kind,
     units.c.error_message,
+    units.c.deaths,
 )
 """What `read_record` needs first in a row, in this order."""
 
 
 def read_record(row: AnyRow) -> UnitRecord:
     """The unit in a row that begins with `RECORD_COLUMNS`."""
-    unit_id, payload, state, attempts, checkpoint, detail, error_kind, error_message = row[:8]
+    unit_id, payload, state, attempts, checkpoint, detail, kind, message, deaths = row[:9]
     return UnitRecord(
         unit=Unit(unit_id, payload),
         state=UnitState(state),
         attempts=attempts,
         checkpoint=checkpoint,
         detail=detail,
-        error_kind=error_kind,
-        error_message=error_message,
+        error_kind=kind,
+        error_message=message,
+        deaths=deaths,
     )
 
 
 def lock_units(*conditions: ColumnElement[bool]) -> AnySelect:
     """Locks units in plan order and reads who holds them. On SQLite the transaction has the only lock already."""
-    columns = (units.c.unit_id, units.c.state, units.c.owner, units.c.lease_until)
+    columns = (
+        units.c.unit_id,
+        units.c.state,
+        units.c.owner,
+        units.c.lease_until,
+        units.c.attempt_id,
+        units.c.deaths,
+    )
     return select(*columns).where(*conditions).order_by(units.c.position).with_for_update()
 
 
@@ -63,11 +72,16 @@ def lock_held(plan: Plan, attempt: Attempt, unit_ids: Sequence[str] | None = Non
     return statement if unit_ids is None else statement.where(units.c.unit_id.in_(unit_ids))
 
 
+def is_fault(outcome: UnitOutcome) -> bool:
+    """Whether a unit was given back for a fault of the platform: the attempt does not count."""
+    return outcome.state is UnitState.PENDING and outcome.error_kind is not None
+
+
 def write_outcome(outcome: UnitOutcome) -> dict[str, object]:
     """The parameters of `RECORD` for an outcome, less key and time."""
     return {
         "b_state": outcome.state,
-        "b_more_attempts": outcome.tries - 1,
+        "b_more_attempts": -1 if is_fault(outcome) else outcome.tries - 1,
         "b_seconds": outcome.seconds,
         "b_detail": outcome.detail if outcome.state is UnitState.DONE else None,
         "b_checkpoint": outcome.checkpoint,
@@ -92,6 +106,7 @@ RECORD = (
         attempts=units.c.attempts + bindparam("b_more_attempts"),
         owner=None,
         lease_until=None,
+        deaths=case((_GIVEN_BACK, units.c.deaths), else_=0),
         seconds=units.c.seconds + bindparam("b_seconds"),
         detail=bindparam("b_detail"),
         checkpoint=func.coalesce(bindparam("b_checkpoint", type_=JsonText()), units.c.checkpoint),

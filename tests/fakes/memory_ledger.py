@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.owner import is_dead
+from platform_assets.core.owner import ALONE_AFTER, MOST_DEATHS, is_dead
 from platform_assets.core.units import (
     Attempt,
     JsonObject,
@@ -116,14 +116,55 @@ class MemoryLedger:
             records, wanted = self._records[plan.plan_id], set(unit_ids)
             now = self._clock.now()
             until = now + timedelta(seconds=lease_seconds)
-            claimed: list[UnitRecord] = []
+            answers: dict[str, UnitRecord] = {}
+            free: list[str] = []
             for unit_id, record in records.items():
-                if unit_id in wanted and self._is_free(plan, record, now):
-                    taken = replace(record, state=UnitState.RUNNING, attempts=record.attempts + 1)
-                    records[unit_id] = taken
-                    self._held[plan.plan_id, unit_id] = _Held(attempt, until)
-                    claimed.append(taken)
-            return claimed
+                if unit_id not in wanted:
+                    continue
+                if self._holds(plan, attempt, unit_id) and not self._is_free(plan, record, now):
+                    answers[unit_id] = record
+                elif self._is_free(plan, record, now):
+                    if record.state is UnitState.RUNNING:
+                        records[unit_id] = self._lose(plan, record)
+                    if (
+                        records[unit_id].state is UnitState.FAILED
+                        and record.state is UnitState.RUNNING
+                    ):
+                        answers[unit_id] = records[unit_id]
+                    else:
+                        free.append(unit_id)
+            for unit_id in self._choose(plan, attempt, free):
+                taken = replace(
+                    records[unit_id],
+                    state=UnitState.RUNNING,
+                    attempts=records[unit_id].attempts + 1,
+                )
+                records[unit_id] = answers[unit_id] = taken
+                self._held[plan.plan_id, unit_id] = _Held(attempt, until)
+            return [answers[unit_id] for unit_id in records if unit_id in answers]
+
+    def _lose(self, plan: Plan, record: UnitRecord) -> UnitRecord:
+        del self._held[plan.plan_id, record.unit.unit_id]
+        deaths = record.deaths + 1
+        if deaths < MOST_DEATHS + ALONE_AFTER:
+            return replace(record, state=UnitState.PENDING, deaths=deaths)
+        return replace(
+            record,
+            state=UnitState.FAILED,
+            deaths=deaths,
+            error_kind="worker_died",
+            error_message=f"{deaths - ALONE_AFTER} workers in a row died while they had it alone "
+            "in hand: look at the last runs",
+        )
+
+    def _choose(self, plan: Plan, attempt: Attempt, free: Sequence[str]) -> Sequence[str]:
+        records = self._records[plan.plan_id]
+        held = [u for u in records if self._holds(plan, attempt, u)]
+        if any(records[unit_id].deaths >= ALONE_AFTER for unit_id in held):
+            return []
+        if innocent := [u for u in free if records[u].deaths < ALONE_AFTER]:
+            return innocent
+        return [] if held or not free else [min(free, key=lambda u: records[u].deaths)]
 
     def renew(self, plan: Plan, attempt: Attempt, lease_seconds: float) -> set[str]:
         with self._lock:
@@ -183,9 +224,10 @@ def _apply(record: UnitRecord, outcome: UnitOutcome) -> UnitRecord:
     return replace(
         record,
         state=outcome.state,
-        attempts=record.attempts + outcome.tries - 1,
+        attempts=record.attempts + (-1 if given_back and outcome.error_kind else outcome.tries - 1),
         detail=outcome.detail if outcome.state is UnitState.DONE else None,
         checkpoint=record.checkpoint if outcome.checkpoint is None else outcome.checkpoint,
         error_kind=record.error_kind if given_back else outcome.error_kind,
         error_message=record.error_message if given_back else outcome.error_message,
+        deaths=record.deaths if given_back else 0,
     )

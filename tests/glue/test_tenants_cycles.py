@@ -141,7 +141,7 @@ def test_a_new_tenant_stops_at_the_month_that_fails_and_goes_on_from_there(rig: 
     rig.add_new("newcomer", shop=ONE)
     break_month(rig, ONE, MONTHS[1])
     text, _ = rig.run_cycle().failure
-    assert text.startswith("1 of 4 tenant-months failed, 2 are left")
+    assert text.startswith("1 of 4 tenant-months are complete, 1 failed, 2 are left")
     assert list(rig.states("newcomer").values()) == [COMPLETED, FAILED, PENDING, PENDING]
     rig.watch.failing.clear()
     rig.watch.reads.clear()

@@ -58,7 +58,7 @@ def test_of_a_range_exactly_the_failing_cell_shows_as_failed_and_the_run_lists_i
     assert shown.pop(FAILING) == "FAILED"
     assert set(shown.values()) == {"MATERIALIZED"}
     text, metadata = run.failure
-    assert text.startswith("1 of 8 tenant-months failed, 0 are left")
+    assert text.startswith("7 of 8 tenant-months are complete, 1 failed")
     assert f"{FAILING} (fire): the disk is on fire" in text
     assert metadata["failed_cells"] == [FAILING]
     assert (metadata["units"], metadata["units_done"], metadata["units_failed"]) == (8, 7, 1)

@@ -149,6 +149,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         dagster_url="http://127.0.0.1:4321",
         alert_webhook_url=f"http://127.0.0.1:5432/{SECRET}",
         alert_webhook_secret=SECRET,
+        most_deaths="5",
         unit_lease_seconds="2.5",
         api_connections="99",
         dagster_hosts="dagster.example",

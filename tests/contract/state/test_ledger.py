@@ -118,12 +118,17 @@ def test_a_claim_answers_with_running_units_in_plan_order(case: LedgerCase):
     assert claimed[0].unit.payload == {"from": 1, "name": "포켓몬"}
 
 
-def test_a_held_unit_is_not_claimed_by_anyone(case: LedgerCase):
+def test_a_held_unit_is_not_claimed_by_another_and_a_repeated_claim_is_answered_again(
+    case: LedgerCase,
+):
     plan, ids = open_plan(case)
     case.ledger.claim(plan, ids[:2], ONE, 60)
     case.clock.advance(59)
     assert [r.unit.unit_id for r in case.ledger.claim(plan, ids, TWO, 60)] == [ids[2]]
-    assert case.ledger.claim(plan, ids[:2], ONE, 60) == []
+    again = case.ledger.claim(plan, ids[:2], ONE, 60)
+    assert [(r.unit.unit_id, r.state, r.attempts) for r in again] == [
+        (unit_id, UnitState.RUNNING, 1) for unit_id in ids[:2]
+    ]
 
 
 def test_an_expired_lease_is_claimable(case: LedgerCase):

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import UnitRecord, UnitState
+from platform_assets.core.units import UnitOutcome, UnitRecord, UnitState
 from platform_assets.tenants.tenant import MonthStatus, TenantType, name_cell
 from resources.state.database import StateDatabase
 from resources.state.engines import create_state_engine
@@ -112,7 +112,7 @@ def test_a_heartbeat_keeps_what_the_attempt_works_on(world: World, clock: FakeCl
 
 
 @pytest.mark.parametrize("reason", ["stale", "dead"])
-def test_a_month_that_nobody_works_on_is_taken_over_as_one_failure(
+def test_a_month_that_nobody_works_on_is_taken_over_and_did_not_fail(
     world: World, clock: FakeClock, reason: str
 ):
     world.add_existing()
@@ -124,9 +124,9 @@ def test_a_month_that_nobody_works_on_is_taken_over_as_one_failure(
         world.dead.add(ONE.owner)
     other = world.run(SEPTEMBER, run_id="run-2", limit=1)
     (taken,) = claim(other, SEPTEMBER, by=TWO)
-    assert (taken.state, taken.attempts) == (RUNNING, 2)
+    assert (taken.state, taken.attempts) == (RUNNING, 1)
     month = world.month(SEPTEMBER)
-    assert (month.retry_count, month.attempt_id) == (1, TWO.attempt_id)
+    assert (month.retry_count, month.deaths, month.attempt_id) == (0, 1, TWO.attempt_id)
     assert month.error_message is not None
     assert month.error_message.startswith(f"{reason}: ")
     before = world.tenants.read_all()
@@ -143,7 +143,7 @@ def test_a_month_that_is_taken_over_once_too_often_disables_its_tenant(
 ):
     world.add_existing()
     ledger = world.run(SEPTEMBER, OCTOBER)
-    for _ in range(4):
+    for _ in range(7):
         assert states(claim(ledger, SEPTEMBER)) == {SEPTEMBER: RUNNING}
         clock.advance(STALE)
     assert states(claim(ledger, SEPTEMBER, OCTOBER)) == {
@@ -155,7 +155,7 @@ def test_a_month_that_is_taken_over_once_too_often_disables_its_tenant(
     tenant = world.tenants.get("acme")
     assert not tenant.active
     assert tenant.disabled_reason is not None
-    assert tenant.disabled_reason.startswith("2026-09 failed 4 times, last: stale")
+    assert tenant.disabled_reason.startswith("2026-09 failed 4 times, last: worker_died")
 
 
 def test_a_stale_month_gives_its_place_to_the_next_even_when_it_is_exhausted(
@@ -164,13 +164,56 @@ def test_a_stale_month_gives_its_place_to_the_next_even_when_it_is_exhausted(
     world.add_existing("acme")
     world.add_existing("zeta")
     ledger = world.run(SEPTEMBER, "2026-09|zeta", limit=1)
-    for _ in range(4):
+    for _ in range(7):
         assert states(claim(ledger, SEPTEMBER, "2026-09|zeta")) == {SEPTEMBER: RUNNING}
         clock.advance(STALE)
     assert states(claim(ledger, SEPTEMBER, "2026-09|zeta")) == {
         SEPTEMBER: "exhausted",
         "2026-09|zeta": RUNNING,
     }
+
+
+def test_what_was_in_hand_at_a_death_is_had_alone(world: World):
+    world.add_existing("acme")
+    world.add_existing("zeta")
+    first = world.run(SEPTEMBER, OCTOBER)
+    claim(first, SEPTEMBER, OCTOBER)
+    world.dead.add(ONE.owner)
+    other = "2026-09|zeta"
+    later = world.run(SEPTEMBER, OCTOBER, other)
+    assert states(claim(later, other, SEPTEMBER, OCTOBER, by=TWO)) == {other: RUNNING}
+    record(later, done(other), by=TWO)
+    assert states(claim(later, SEPTEMBER, OCTOBER, by=TWO)) == {SEPTEMBER: RUNNING}
+    assert states(claim(later, OCTOBER, by=TWO)) == {}
+    record(later, done(SEPTEMBER), by=TWO)
+    assert states(claim(later, OCTOBER, by=TWO)) == {OCTOBER: RUNNING}
+    assert world.month(SEPTEMBER).deaths == 0
+
+
+def test_a_claim_that_is_repeated_is_answered_again(world: World):
+    world.add_existing()
+    ledger = world.run(SEPTEMBER)
+    for _ in range(2):
+        assert states(claim(ledger, SEPTEMBER)) == {SEPTEMBER: RUNNING}
+    assert (world.month(SEPTEMBER).retry_count, world.month(SEPTEMBER).deaths) == (0, 0)
+
+
+def test_a_fault_of_the_platform_puts_a_month_off_and_is_no_failure(world: World, clock: FakeClock):
+    world.add_existing()
+    ledger = world.run(SEPTEMBER)
+    fault = UnitOutcome(
+        SEPTEMBER, UnitState.PENDING, error_kind="object_store_full", error_message="no room"
+    )
+    for faults, minutes in enumerate((1, 2, 4, 8, 15, 15), start=1):
+        claim(ledger, SEPTEMBER)
+        record(ledger, fault)
+        month = world.month(SEPTEMBER)
+        assert (month.status, month.retry_count, month.faults) == (MonthStatus.PENDING, 0, faults)
+        assert month.next_attempt_at == clock.now() + timedelta(minutes=minutes)
+        assert month.error_message == "object_store_full: no room"
+    claim(ledger, SEPTEMBER)
+    record(ledger, done(SEPTEMBER))
+    assert (world.month(SEPTEMBER).faults, world.month(SEPTEMBER).error_message) == (0, None)
 
 
 def test_what_can_never_be_claimed_is_answered_with_its_reason(world: World):

@@ -123,7 +123,9 @@ def test_only_a_failed_month_is_reset(running: World):
     assert running.tenants.read_all() == before
 
 
-def test_a_month_without_heartbeat_is_given_up_as_one_failure(running: World, clock: FakeClock):
+def test_a_month_without_heartbeat_is_given_back_and_is_no_failure(
+    running: World, clock: FakeClock
+):
     clock.advance(STALE - 1)
     assert running.months.expire(STALE, alive) == []
     ledger = running.run("2026-11|zeta")
@@ -136,18 +138,18 @@ def test_a_month_without_heartbeat_is_given_up_as_one_failure(running: World, cl
     ]
     assert expired == running.tenants.months("acme")
     month = expired[0]
-    assert (month.status, month.retry_count) == (MonthStatus.FAILED, 1)
-    assert month.next_attempt_at == clock.now() + timedelta(minutes=1)
+    assert (month.status, month.retry_count, month.deaths) == (MonthStatus.PENDING, 0, 1)
+    assert month.next_attempt_at is None
     assert month.error_message == (
         "stale: no heartbeat for 1800 s, the last at 2026-11-20 09:00:00 UTC"
     )
     assert running.months.expire(STALE, alive) == []
 
 
-def test_a_month_of_a_dead_process_is_given_up_at_once(running: World):
+def test_a_month_of_a_dead_process_is_given_back_at_once(running: World):
     running.dead.add(TWO.owner)
     (month,) = running.months.expire(STALE, alive)
-    assert (month.tenant_id, month.status) == ("zeta", MonthStatus.FAILED)
+    assert (month.tenant_id, month.status) == ("zeta", MonthStatus.PENDING)
     assert month.error_message is not None
     assert month.error_message.startswith("dead: ")
 
@@ -206,19 +208,22 @@ def test_runs_are_asked_for_outside_of_a_transaction(running: World):
     assert len(running.tenants.ids()) == 5
 
 
-def test_a_tenant_whose_month_was_given_up_too_often_is_disabled(world: World, clock: FakeClock):
+def test_a_month_that_kills_each_worker_that_has_it_alone_fails_and_at_last_disables_its_tenant(
+    world: World, clock: FakeClock
+):
     world.add_existing()
     ledger = world.run(SEPTEMBER)
-    for failures in range(1, 5):
+    for deaths in range(1, 8):
         claim(ledger, SEPTEMBER)
         clock.advance(STALE)
         (month,) = world.months.expire(STALE, alive)
-        assert month.retry_count == failures
-        assert world.tenants.get("acme").active is (failures < 4)
+        assert (month.deaths, month.retry_count) == (deaths, max(0, deaths - 3))
+        assert month.status is (MonthStatus.PENDING if deaths <= 3 else MonthStatus.FAILED)
+        assert world.tenants.get("acme").active is (deaths < 7)
     assert world.month(SEPTEMBER).next_attempt_at is None
     reason = world.tenants.get("acme").disabled_reason
     assert reason is not None
-    assert reason.startswith("2026-09 failed 4 times, last: stale: no heartbeat")
+    assert reason.startswith("2026-09 failed 4 times, last: worker_died: 6 workers")
 
 
 def test_looking_for_stale_months_is_one_small_read_when_all_is_well(

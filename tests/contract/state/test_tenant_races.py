@@ -159,7 +159,7 @@ def test_a_stale_month_is_given_up_once(worlds: list[World], clock: FakeClock):
     assert sorted(name_cell(m.tenant_id, m.month) for some in expired for m in some) == sorted(
         cells
     )
-    assert {month.retry_count for month in worlds[0].months.find()} == {1}
+    assert {month.deaths for month in worlds[0].months.find()} == {1}
 
 
 def test_a_claim_waits_for_a_change_of_its_tenant_and_sees_it(worlds: list[World]):

@@ -26,6 +26,7 @@ from platform_assets.core.signals import restore_signals
 # Client libraries of the clouds ask link-local addresses for credentials, and wait for seconds where there are none.
 OFFLINE = {"NO_GCE_CHECK": "true", "AWS_EC2_METADATA_DISABLED": "true"}
 SIZES = "oversized code"
+SHOWN_BYTES = 40
 
 LIMIT_SECONDS = 600
 """For the setup, the call and the teardown of a test each: many times what any needs on a busy machine."""
@@ -34,6 +35,11 @@ LIMIT_SECONDS = 600
 def pytest_addoption(parser: pytest.Parser) -> None:
     told = "all of the long repetitions (make soak); without it a share of them"
     parser.addoption("--soak", action="store_true", help=told)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long bytes are named by their argument: unreadable as a name, and packed ones may hold the time."""
+    return argname if isinstance(val, bytes) and len(val) > SHOWN_BYTES else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from pydantic import SecretStr
@@ -130,6 +131,9 @@ async def test_a_body_of_exactly_the_limit_is_whole():
     assert (await get(packed)).content == body
 
 
+pack = partial(gzip.compress, mtime=0)
+"""The same bytes in every process: workers have to collect the same tests."""
+
 RAW = zlib.compressobj(wbits=-15)
 DEFLATED = RAW.compress(b"[1]") + RAW.flush()
 
@@ -137,10 +141,10 @@ DEFLATED = RAW.compress(b"[1]") + RAW.flush()
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(b"[1]")),
-        ("x-gzip", gzip.compress(b"[1]")),
-        ("gzip", gzip.compress(b"[1") + gzip.compress(b"]")),
-        ("gzip", gzip.compress(b"[1]") + bytes(20)),
+        ("gzip", pack(b"[1]")),
+        ("x-gzip", pack(b"[1]")),
+        ("gzip", pack(b"[1") + pack(b"]")),
+        ("gzip", pack(b"[1]") + bytes(20)),
         ("deflate", zlib.compress(b"[1]")),
         ("deflate", DEFLATED),
         ("utf-8", b"[1]"),
@@ -154,11 +158,11 @@ async def test_bodies_are_unpacked_as_servers_pack_them(coding: str, body: bytes
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(b"[1, 2, 3]")[:-9]),
+        ("gzip", pack(b"[1, 2, 3]")[:-9]),
         ("gzip", b"<html>"),
         ("br", b"\x0b\x01\x80[1]\x03"),
         ("zstd", b"(\xb5/\xfd"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"[]"))),
+        ("gzip, gzip", pack(pack(b"[]"))),
     ],
 )
 async def test_a_body_that_cannot_be_unpacked_within_bounds_is_asked_for_again(

@@ -415,7 +415,11 @@ class Services:
         try:
             text = decode_csv(Path(place).read_bytes())
         except OSError as error:
-            raise PermanentError(f"cannot read {place}: {error}", kind="bad_import") from error
+            raise PermanentError(
+                f"cannot read {place} as a CSV file: {error.strerror or error}. Name a CSV file here, or the "
+                "URL of a database",
+                kind="bad_import",
+            ) from error
         return read_advertisers_csv(
             text, now=now, first_month=first_month, check=self.sources.check
         )

@@ -216,7 +216,10 @@ def partition_check(
 
 
 def tell_finding(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, finding: Finding, partition: str
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    key: dg.AssetKey,
+    finding: Finding,
+    partition: str,
 ) -> None:
     """Tells Dagster the result of a check about one partition: of its newest materialization, if it has one.
 

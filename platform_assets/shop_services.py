@@ -4,14 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine import OnProgress
-from platform_assets.core.errors import PermanentError
+from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.months import TIMEZONE
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
@@ -25,10 +25,12 @@ from platform_assets.products.batches import (
     Batch,
     PlannedBatch,
     find_day,
+    is_listed,
+    mark_listed,
     read_opening,
     split_day,
 )
-from platform_assets.products.listing import list_products
+from platform_assets.products.listing import ListReport, list_products
 from platform_assets.products.platform import ShopPlatform, WorkerKind
 from platform_assets.products.platforms import PLATFORMS, find_platform
 from platform_assets.products.platforms.configured import declare_platform
@@ -61,6 +63,14 @@ SEARCHES_AT_ONCE = 2
 
 SEARCH_SECONDS = 600.0
 """Time that one try of a search may take: 50 pages at the pace of a browser, beside a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class BegunDay:
+    """A shop's day that was split: its batches, none if no product is known, and how its list was read."""
+
+    planned: tuple[PlannedBatch, ...]
+    listed: ListReport
 
 
 def read_declared(settings: Settings) -> tuple[ShopPlatform, ...]:
@@ -153,23 +163,51 @@ class ShopServices:
         }
 
     async def split_day(self, name: str, day: str) -> list[PlannedBatch]:
-        """Lists a shop's products, adds them to the known ones, and splits the day if it was not split before.
+        """The batches of `begin_day`.
 
         Raises:
-            PermanentError: kinds `unknown_platform`, `blocked`, `changed_structure`, `no_list`.
-            TransientError: The shop, or the state database, does not answer.
-            RefusedError: The shop refuses all requests.
+            PlatformError: The list failed, and no product was known.
+        """
+        begun = await self.begin_day(name, day)
+        if not begun.planned and begun.listed.error is not None:
+            raise begun.listed.error
+        return list(begun.planned)
+
+    async def begin_day(self, name: str, day: str) -> BegunDay:
+        """Lists a shop's products, adds them to the known ones, and splits the day if it was not split before.
+
+        A list that fails costs what is new on it: known products are split all the same, and a later call of the day
+        reads the list again.
+
+        Raises:
+            PermanentError: kind `unknown_platform`.
+            TransientError: The state database does not answer.
         """
         platform = self.find_platform(name)
         planned = await asyncio.to_thread(find_day, self._ledger, name, day)
-        if planned:
-            return planned
-        async with self.open_shop(platform) as source:
-            async for page in list_products(platform, source):
-                await asyncio.to_thread(self.known.add, name, page, "list")
-        ids = await asyncio.to_thread(self.known.list_ids, name)
-        opened_at = self._clock.now().isoformat()
-        return await asyncio.to_thread(split_day, self._ledger, name, day, ids, opened_at)
+        if planned and await asyncio.to_thread(is_listed, self._ledger, name, day):
+            return BegunDay(tuple(planned), ListReport())
+        report = await self._list_shop(platform, day)
+        if not planned:
+            ids = await asyncio.to_thread(self.known.list_ids, name)
+            opened_at = self._clock.now().isoformat()
+            planned = await asyncio.to_thread(split_day, self._ledger, name, day, ids, opened_at)
+        return BegunDay(tuple(planned), report)
+
+    async def _list_shop(self, platform: ShopPlatform, day: str) -> ListReport:
+        listed = added = 0
+        odd: list[str] = []
+        try:
+            async with self.open_shop(platform) as source:
+                async for page in list_products(platform, source, odd.extend):
+                    listed += len(page)
+                    added += await asyncio.to_thread(self.known.add, platform.name, page, "list")
+        except PlatformError as error:
+            return ListReport(listed, added, tuple(odd), error)
+        report = ListReport(listed, added, tuple(odd))
+        detail = {"listed": listed, "added": added, "odd": len(odd)}
+        await asyncio.to_thread(mark_listed, self._ledger, platform.name, day, detail)
+        return report
 
     def find_waiting_days(self) -> list[tuple[str, str]]:
         """Platforms and days that have batches which wait."""

@@ -32,6 +32,11 @@ DAY_PIPELINE = "products/batches"
 SCAN_PIPELINE = "products/scan"
 """Its plans have a product for each unit."""
 
+LIST_PIPELINE = "products/lists"
+"""Its plans have one unit, which is done when the shop's list was read that day."""
+
+_LIST_UNIT = "list"
+
 _KEY = re.compile(r"([a-z][a-z0-9_]{0,39})/(\d{4}-\d{2}-\d{2})/(\d{1,5})-of-(\d{1,5})")
 
 
@@ -135,6 +140,23 @@ def split_day(
         {"opened_at": opened_at},
     )
     return _read_batches(ledger, plan)
+
+
+def is_listed(ledger: DayLedger, platform: str, day: str) -> bool:
+    """Whether the list of a platform was read for a day."""
+    plan = ledger.find_plan(Scope(LIST_PIPELINE, platform, day))
+    if plan is None:
+        return False
+    return all(record.state is UnitState.DONE for record in ledger.read_units(plan))
+
+
+def mark_listed(ledger: DayLedger, platform: str, day: str, detail: JsonObject) -> None:
+    """Notes that the list of a platform was read for a day."""
+    scope = Scope(LIST_PIPELINE, platform, day)
+    plan = ledger.find_plan(scope) or ledger.open_plan(scope, [Unit(_LIST_UNIT, {})], {})
+    outcome = UnitOutcome(_LIST_UNIT, UnitState.DONE, detail=detail)
+    ledger.settle(plan, _LIST_UNIT, lambda _: outcome)
+    ledger.close_plan(plan)
 
 
 def find_day(ledger: DayLedger, platform: str, day: str) -> list[PlannedBatch]:

@@ -15,16 +15,20 @@ from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, name_s
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
+from platform_assets.products.listing import ListReport
 from platform_assets.products.progress import DayProgress
 from platform_assets.products.quality import (
     ACCEPT_TAG,
     DAY_READ,
     FEW_FAILURES,
     FEW_ODD_FIELDS,
+    LIST_READ,
     NO_MASS_CHANGE,
     check_day_read,
+    check_list,
 )
 from platform_assets.services import Services
+from platform_assets.shop_services import BegunDay
 from resources.materializations_resource import tell_materializations
 
 SNAPSHOTS = dg.AssetKey(["products", "snapshots"])
@@ -35,6 +39,7 @@ CHECKS = {
     NO_MASS_CHANGE: "Not too many products have vanished at once; otherwise the latest table is left as it is.",
     FEW_FAILURES: "Not too many products could not be read; too few that could, and the batch is not believed.",
     FEW_ODD_FIELDS: "No field is in a form that is not understood on many pages.",
+    LIST_READ: "The shop's list was read to its end; told with the first batch of the day.",
     DAY_READ: "Enough of the shop's day was read; told with the batch that ends the day.",
 }
 """Checks of the snapshots."""
@@ -221,17 +226,55 @@ def _fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResu
 def split_day(
     context: dg.OpExecutionContext, services: Services, platform: str, day: str | None
 ) -> list[PlannedBatch]:
-    """Splits a platform's day and adds a partition for each batch.
+    """Splits a platform's day and adds a partition for each batch, also where the shop's list cannot be read.
 
     Raises:
-        PermanentError: kind `bad_day`, and what `ShopServices.split_day` raises.
+        PermanentError: kinds `bad_day`, `unknown_platform`.
+        dg.Failure: The list could not be read; the known products were split all the same.
     """
     day = check_day(day or today(services.clock.now()))
-    planned = asyncio.run(services.shops.split_day(platform, day))
+    begun = asyncio.run(services.shops.begin_day(platform, day))
+    planned = begun.planned
     context.instance.add_dynamic_partitions(
         str(PRODUCT_BATCHES.name), [each.batch.key for each in planned]
     )
-    return planned
+    _tell_list(context, begun.listed, planned)
+    if begun.listed.error is not None:
+        raise _fail_list(platform, day, begun)
+    return list(planned)
+
+
+def _tell_list(
+    context: dg.OpExecutionContext, listed: ListReport, planned: Sequence[PlannedBatch]
+) -> None:
+    """What was on the list, of a day that has batches as a check of its first one."""
+    if listed == ListReport():
+        return  # it was read before
+    finding = check_list(listed)
+    for line in listed.odd[:NAMED_FAILURES]:
+        context.log.warning("odd row: %s", line)
+    context.add_output_metadata(finding.numbers)
+    if planned:
+        tell_finding(context, SNAPSHOTS, finding, planned[0].batch.key)
+
+
+def _fail_list(platform: str, day: str, begun: BegunDay) -> dg.Failure:
+    error = begun.listed.error
+    products = sum(len(each.products) for each in begun.planned)
+    kept = (
+        f"The {products} known products are looked at all the same."
+        if products
+        else "No product is known, so nothing is looked at."
+    )
+    return dg.Failure(
+        description=f"{platform} {day}: the list of the shop could not be read: {error} {kept}",
+        metadata={
+            "kind": error.kind if error else "",
+            "transient": begun.listed.may_pass,
+            "batches": len(begun.planned),
+        },
+        allow_retries=False,
+    )
 
 
 def answer_searches(context: dg.OpExecutionContext, services: Services) -> dict[str, int]:

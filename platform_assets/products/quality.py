@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import FailedUnit
+from platform_assets.products.listing import ListReport
 from platform_assets.products.product import ProductSnapshot, SaleStatus, odd_field
 from platform_assets.products.progress import DayProgress
 
@@ -13,6 +14,7 @@ NO_MASS_CHANGE = "no_mass_change"
 FEW_FAILURES = "few_failures"
 FEW_ODD_FIELDS = "few_odd_fields"
 DAY_READ = "day_read"
+LIST_READ = "list_read"
 
 MASS_SHARE = 0.3
 """Share of a batch that can vanish, or fail, in one day (spec/products.md): more is a parser that broke, or a block."""
@@ -133,6 +135,25 @@ def check_odd_fields(snapshots: Sequence[ProductSnapshot]) -> Finding:
 def count_notes(snapshots: Iterable[ProductSnapshot]) -> dict[str, int]:
     """Products by what is noted of them, sorted by note."""
     return dict(sorted(Counter(note for each in snapshots for note in each.notes).items()))
+
+
+def check_list(report: ListReport) -> Finding:
+    """The shop's list was read to its end, and nearly all of its rows are products."""
+    odd, rows = len(report.odd), report.listed + len(report.odd)
+    few = odd <= MASS_PRODUCTS or odd <= MASS_SHARE * rows
+    text = f"{report.listed} products on the list, {report.added} of them new, {odd} odd rows."
+    if report.odd:
+        text += f" The first: {report.odd[0]}"
+    if report.error is not None:
+        text = (
+            f"The list could not be read ({report.error.kind}): {report.error} Until then: {text}"
+        )
+    return Finding(
+        LIST_READ,
+        report.error is None and few,
+        text,
+        numbers={"listed": report.listed, "added": report.added, "odd_rows": odd},
+    )
 
 
 def check_day_read(progress: DayProgress, read_share: float = READ_SHARE) -> Finding:

@@ -18,7 +18,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.execution.api import execute_run
 
-from platform_assets.core.errors import PermanentError, RefusedError, TransientError
+from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
 from platform_assets.core.redrive import FailureFilter
 from platform_assets.core.units import UnitState
 from platform_assets.definitions import build_definitions
@@ -33,6 +33,7 @@ from platform_assets.products.quality import (
     DAY_READ,
     FEW_FAILURES,
     FEW_ODD_FIELDS,
+    LIST_READ,
     NO_MASS_CHANGE,
 )
 from platform_assets.services import Services
@@ -55,6 +56,8 @@ class PlayedShop:
     gone: set[str] = field(default_factory=set)
     failing: dict[str, Exception] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    list_error: Exception | None = None
+    banner: bool = False
     open: int = 0
     most_open: int = 0
 
@@ -94,8 +97,12 @@ class PlayedShop:
         return json.dumps({"data": goods}).encode()
 
     def _list(self, page: int) -> bytes:
+        if self.list_error is not None:
+            raise self.list_error
         ids = range(1000, 1000 + self.count)[100 * (page - 1) : 100 * page]
         products = [{"goodsNo": number, "goodsName": f"슬리퍼 {number}"} for number in ids]
+        if self.banner:
+            products.insert(3, {"goodsNo": 9, "experimentId": "banner"})
         paging = {"hasNext": 100 * page < self.count}
         return json.dumps({"data": {"list": products, "pagination": paging}}).encode()
 
@@ -177,6 +184,60 @@ def test_a_day_is_listed_split_into_batches_of_50_and_each_is_a_partition(rig: R
     assert [len(each.products) for each in rig.services.shops.find_day("musinsa", DAY)] == [
         50, 50, 20,
     ]  # fmt: skip
+
+
+def test_a_banner_on_the_list_is_counted_and_the_products_are_split(rig: Rig):
+    rig.shop.banner = True
+    run = rig.split()
+    assert run.is_success
+    assert rig.services.shops.known.count() == {"musinsa": 120}
+    check = checks_of(rig, run)[LIST_READ]
+    assert (check.passed, check.partition) == (True, FIRST)
+    assert check.metadata["odd_rows"].value == 2
+    assert "goodsName is missing" in check.description
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransientError("musinsa does not answer", kind="timeout"),
+        PermanentError("the list has another shape", kind="changed_structure"),
+        RefusedError("the shop blocks us", kind="blocked"),
+    ],
+)
+def test_known_products_are_split_when_the_list_cannot_be_read_and_the_list_is_read_later(
+    rig: Rig, error: PlatformError
+):
+    rig.split()
+    rig.clock.advance(86_400)
+    tomorrow = today(rig.clock.now())
+    rig.shop.list_error = error
+    run = rig.split(tomorrow)
+    assert not run.is_success
+    assert "the list of the shop could not be read" in rig.failure(run)
+    assert "The 120 known products are looked at all the same" in rig.failure(run)
+    assert rig.tick() == [FIRST], "yesterday's"
+    assert rig.keys()[-1] == f"musinsa/{tomorrow}/3-of-3"
+    assert not checks_of(rig, run)[LIST_READ].passed
+    (failed,) = rig.events(run, "STEP_FAILURE")
+    told = failed.step_failure_data.user_failure_data.metadata
+    assert told["transient"].value is True, "the sensor runs starts it again"
+    rig.shop.list_error, rig.shop.count = None, 130
+    again = rig.split(tomorrow)
+    assert again.is_success
+    assert checks_of(rig, again)[LIST_READ].passed
+    assert rig.services.shops.known.count() == {"musinsa": 130}, "looked at from the next day on"
+    assert len(rig.services.shops.find_day("musinsa", tomorrow)) == 3
+
+
+def test_a_list_that_fails_on_the_first_day_is_tried_again_and_then_split(rig: Rig):
+    rig.shop.list_error = PermanentError("no such list (404)", kind="no_list")
+    run = rig.split()
+    assert "No product is known" in rig.failure(run)
+    assert rig.keys() == []
+    rig.shop.list_error = None
+    assert rig.split().is_success
+    assert len(rig.keys()) == 3
 
 
 def test_platform_and_day_can_be_run_tags_for_the_command_line(rig: Rig):

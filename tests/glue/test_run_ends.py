@@ -4,7 +4,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,6 +12,8 @@ from dagster._core.storage.tags import get_tag_type
 
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.owner import describe_owner
+from platform_assets.products.listing import ListReport
+from platform_assets.shop_services import BegunDay
 from resources.run_ends_resource import TRY_TAG
 from tests.glue.tenants_rig import Rig, TenantRun
 from tests.glue.tenants_shops import write_shops
@@ -27,10 +28,10 @@ class Shop:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    async def split_day(self, platform: str, day: str) -> list[Any]:
+    async def begin_day(self, platform: str, day: str) -> BegunDay:
         if self.error is not None:
             raise self.error
-        return []
+        return BegunDay((), ListReport())
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def shop() -> Shop:
 @pytest.fixture
 def rig(tmp_path: Path, shop: Shop) -> Iterator[Rig]:
     with Rig.opened(tmp_path, write_shops(tmp_path)) as rig:
-        rig.services.shops = SimpleNamespace(split_day=shop.split_day)  # pyright: ignore[reportAttributeAccessIssue]
+        rig.services.shops = SimpleNamespace(begin_day=shop.begin_day)  # pyright: ignore[reportAttributeAccessIssue]
         yield rig
 
 

@@ -19,7 +19,8 @@ MOST_BLOCKS = 5
 """Replies of kind `blocked` after which nothing more is asked for: one may have odd words, five are a block."""
 
 BLOCK_PAUSE_SECONDS = 30.0
-"""How long the shop is left alone when it blocks us; within the time of a product's try, so that none fails of it."""
+"""How long the shop is left alone when it blocks us, at most: waiting counts towards the time of a try, so that it is
+never more than half of that."""
 
 THROTTLE_PAUSE_SECONDS = 5.0
 """The same, when it says in a reply's body that it wants fewer requests, and not for how long."""
@@ -108,10 +109,12 @@ class BlockWatch:
 
     Args:
         source: What is paused.
+        try_seconds: What one try of a unit may take; None for any time.
     """
 
-    def __init__(self, source: Pausable) -> None:
+    def __init__(self, source: Pausable, try_seconds: float | None) -> None:
         self._source = source
+        self._longest = BLOCK_PAUSE_SECONDS if try_seconds is None else try_seconds / 2
         self._blocks = 0
 
     @contextmanager
@@ -125,11 +128,14 @@ class BlockWatch:
             yield
         except PlatformError as error:
             if error.kind == THROTTLED:
-                self._source.slow_down(THROTTLE_PAUSE_SECONDS)
+                self._pause(THROTTLE_PAUSE_SECONDS)
             if error.kind != BLOCKED:
                 raise
             self._blocks += 1
             if not isinstance(error, RefusedError) and self._blocks < MOST_BLOCKS:
                 raise
-            self._source.slow_down(BLOCK_PAUSE_SECONDS)
+            self._pause(BLOCK_PAUSE_SECONDS)
             raise RefusedError(error.message, kind=BLOCKED) from error
+
+    def _pause(self, seconds: float) -> None:
+        self._source.slow_down(min(seconds, self._longest))

@@ -117,7 +117,7 @@ class _Reading:
         self._platform = scanner.platform
         self._source = scanner.source
         self._clock = scanner.clock
-        self._blocks = BlockWatch(scanner.source)
+        self._blocks = BlockWatch(scanner.source, scanner.policy.unit_timeout_seconds)
 
     async def read(self, unit: Unit, run: UnitRun) -> JsonObject:
         """The product's snapshot as JSON. Raises what the source and the platform's reader raise."""

@@ -74,7 +74,7 @@ class _Answering:
         self._platform = searcher.platform
         self._source = searcher.source
         self._known = searcher.known
-        self._blocks = BlockWatch(searcher.source)
+        self._blocks = BlockWatch(searcher.source, searcher.policy.unit_timeout_seconds)
 
     async def answer(self, unit: Unit, run: UnitRun) -> JsonObject:
         """How many products were found and added. Raises what the source and the platform's reader raise."""

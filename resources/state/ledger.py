@@ -212,7 +212,8 @@ class SqlLedger:
             and not self._is_free(row, now)
         ]
         free = [row for row in holders if row.unit_id not in held and self._is_free(row, now)]
-        lost = [row for row in free if row.state == UnitState.RUNNING]
+        # An attempt that claims is alive, however late it renewed what it had.
+        lost = [r for r in free if r.state == UnitState.RUNNING and r.attempt_id != mine]
         self._count_deaths(connection, plan, lost, now)
         taken = self._choose(connection, plan, attempt, free, {row.unit_id for row in lost})
         again = self._read_rows(connection, plan, held)

@@ -121,10 +121,11 @@ class MemoryLedger:
             for unit_id, record in records.items():
                 if unit_id not in wanted:
                     continue
-                if self._holds(plan, attempt, unit_id) and not self._is_free(plan, record, now):
+                mine = self._holds(plan, attempt, unit_id)
+                if mine and not self._is_free(plan, record, now):
                     answers[unit_id] = record
                 elif self._is_free(plan, record, now):
-                    if record.state is UnitState.RUNNING:
+                    if record.state is UnitState.RUNNING and not mine:
                         records[unit_id] = self._lose(plan, record)
                     if (
                         records[unit_id].state is UnitState.FAILED

@@ -40,7 +40,9 @@ class FaultyStore:
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig.opened(tmp_path, write_shops(tmp_path)) as rig:
+    shops = tmp_path / "shops"
+    shops.mkdir()
+    with Rig.opened(tmp_path / "home", write_shops(shops)) as rig:
         yield rig
 
 

@@ -46,8 +46,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def claim(self, attempt: Attempt, wanted: list[str], lease: float) -> None:
         claimed = self.sql.claim(self.plan, wanted, attempt, lease)
         assert claimed == self.memory.claim(self.memory_plan, wanted, attempt, lease)
-        self.holders.update({r.unit.unit_id: attempt.attempt_id for r in claimed})
-        assert not self.done & {r.unit.unit_id for r in claimed}
+        taken = {r.unit.unit_id for r in claimed if r.state is UnitState.RUNNING}
+        self.holders.update(dict.fromkeys(taken, attempt.attempt_id))
+        for record in self.sql.read_units(self.plan):
+            if record.state is not UnitState.RUNNING:  # a worker's death was noted, nobody has it
+                self.holders.pop(record.unit.unit_id, None)
+        assert not self.done & taken
 
     @rule(attempt=attempts, lease=seconds)
     def renew(self, attempt: Attempt, lease: float) -> None:

@@ -33,6 +33,16 @@ def games_data(give_up: Callable[[str], NoReturn]) -> Path:
     return data / "games"
 
 
+@pytest.fixture(scope="session")
+def cases(give_up: Callable[[str], NoReturn]) -> Path:
+    """The folder of small inputs, each with its right answer beside it."""
+    data = find_data()
+    folder = data.parent / "cases" if data is not None else None
+    if folder is None or not folder.is_dir():
+        give_up(f"no cases beside {ROOT}: looked for shared/cases in the folders above it")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:

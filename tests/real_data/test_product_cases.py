@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import httpx
 import pytest
@@ -15,7 +13,6 @@ from platform_assets.products.platforms import PLATFORMS
 from platform_assets.products.platforms.configured import declare_platform
 from platform_assets.products.product import LOWEST_PRICE, ProductSnapshot, SaleStatus
 from tests.fakes.virtual_time import run_virtual
-from tests.real_data.conftest import ROOT, find_data
 from tests.unit.products.shop import Bench
 from tests.unit.products.test_configured import LD_SHOP
 from tests.unit.resources.test_shops import ask
@@ -23,16 +20,6 @@ from tests.unit.resources.test_shops import ask
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 KURLY, MUSINSA, HWAHAE = (PLATFORMS[name] for name in ("kurly", "musinsa", "hwahae"))
 PLAIN_LD_SHOP = LD_SHOP.replace("offers[0].", "offers.")
-
-
-@pytest.fixture(scope="module")
-def cases(give_up: Callable[[str], NoReturn]) -> Path:
-    """The folder of cases."""
-    data = find_data()
-    folder = data.parent / "cases" if data is not None else None
-    if folder is None or not folder.is_dir():
-        give_up(f"no cases beside {ROOT}: looked for shared/cases in the folders above it")
-    return folder
 
 
 def read_ld(body: bytes, shop: str = PLAIN_LD_SHOP) -> ProductSnapshot:

@@ -3,12 +3,12 @@
 import asyncio
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any, NoReturn
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +19,6 @@ from platform_assets.tags.keys import TableOutput, TenantSource
 from platform_assets.tags.receipts import read_receipt
 from platform_assets.tags.shard_result import TableResult, TableState
 from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
-from tests.real_data.conftest import find_data
 
 PLACE = TenantSource("acme", "board")
 GOOD = "id,body\n1,선크림이 좋아요\n2,별로예요\n"
@@ -70,15 +69,6 @@ def delivery(tmp_path: Path) -> Iterator[Delivery]:
     services.objects.put("dictionary/tags.csv", "tag_id,term\nT1,선크림\n".encode())
     yield Delivery(services)
     services.state.close()
-
-
-@pytest.fixture(scope="session")
-def cases(give_up: Callable[[str], NoReturn]) -> Path:
-    data = find_data()
-    folder = data.parent / "cases" if data else Path("shared/cases")
-    if not folder.is_dir():
-        give_up(f"no cases at {folder}")
-    return folder
 
 
 def test_each_form_of_a_date_is_read_as_its_one_meaning(delivery: Delivery, cases: Path):

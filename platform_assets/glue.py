@@ -120,12 +120,14 @@ def name_units(report: Report) -> list[str]:
 def fault_metadata(report: Report) -> dict[str, Any]:
     """Of a run that did not end as it should: the kind that stopped it, and whether another try may help.
 
-    A fault of the platform is tried again even where a person must act: a try costs little.
+    A fault of the platform is tried again even where a person must act: a try costs little. What is left, for a
+    deadline or because another run holds it, may be done by the next try; one unit that failed for good forbids it.
     """
     kinds = [unit.kind for unit in report.given_back]
     kind = report.stop_kind or next(iter(kinds), None)
     refused = report.stopped is not None and report.stopped.startswith("refused")
-    transient = is_platform_fault(kind) or not refused
+    may_help = all(unit.transient or is_platform_fault(unit.kind) for unit in report.failures)
+    transient = may_help and (is_platform_fault(kind) or not refused)
     return {"transient": transient, **({"kind": kind} if kind else {})}
 
 

@@ -23,6 +23,7 @@ from platform_assets.products.workers import worker_tags
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.shop_services import read_declared
+from resources.run_ends_resource import FAULT_TAG, find_fault
 
 PARTITION_TAG = "dagster/partition"
 DAYS_BACK = 1
@@ -91,6 +92,9 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
     ) -> dg.SensorResult | dg.SkipReason:
         with explained_failures():
+            now = services.clock.now()
+            if (reason := find_fault(context.instance, "product_batches", now)) is not None:
+                return dg.SkipReason(reason)
             in_hand = list_in_hand(context.instance)
             due = list(find_due(context.instance, services))
             chosen = list(choose(due, in_hand, settings.products_parallel_batches))
@@ -152,14 +156,18 @@ def choose(
 
 
 def _count_dead(instance: dg.DagsterInstance, planned: PlannedBatch) -> int:
-    """Runs of a batch that ended without an end of the batch; since its redrive, if there was one."""
-    return instance.get_runs_count(
+    """Runs of a batch that ended without an end of the batch; since its redrive, if there was one.
+
+    Not those that met a fault of the platform, for which the batch is not to blame.
+    """
+    ended = instance.get_runs(
         RunsFilter(
             tags={PARTITION_TAG: planned.batch.key},
             statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED],
             created_after=planned.reopened_at,
         )
     )
+    return sum(FAULT_TAG not in run.tags for run in ended)
 
 
 def _read(keys: Iterable[str]) -> Iterator[Batch]:

@@ -269,6 +269,7 @@ class _Run:
                 checkpoint=run.checkpoint,
                 error_kind=error.kind if error else None,
                 error_message=str(error)[:MESSAGE_LENGTH] if error else None,
+                transient=isinstance(error, TransientError),
             )
         )
         if self._queue.is_awaited(run.unit.unit_id):

@@ -37,6 +37,11 @@ def describe_owner() -> str:
     return f"{_place()}|{pid}|{_start_of(pid)}"
 
 
+def host_of(owner: str) -> str:
+    """The host of an owner."""
+    return owner.partition("|")[0]
+
+
 def is_dead(owner: str) -> bool:
     """Whether `owner` is known to be gone. False when it lives or when this process cannot tell."""
     place, _, rest = owner.rpartition("|")

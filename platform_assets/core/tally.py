@@ -112,4 +112,6 @@ class Tally:
 
 
 def _describe(outcome: UnitOutcome) -> FailedUnit:
-    return FailedUnit(outcome.unit_id, outcome.error_kind or "", outcome.error_message or "")
+    return FailedUnit(
+        outcome.unit_id, outcome.error_kind or "", outcome.error_message or "", outcome.transient
+    )

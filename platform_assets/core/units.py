@@ -129,6 +129,7 @@ class UnitOutcome:
         checkpoint: The last checkpoint that the work saved; None leaves the stored one as it is.
         error_kind: Kind of the error (FAILED).
         error_message: Its text, cut to 1000 characters.
+        transient: Whether another try may help.
     """
 
     unit_id: str
@@ -139,15 +140,17 @@ class UnitOutcome:
     checkpoint: JsonObject | None = None
     error_kind: str | None = None
     error_message: str | None = None
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FailedUnit:
-    """A unit that failed for good in this run, as the report names it."""
+    """A unit that failed for good in this run, as the report names it; `transient` if another run may do it."""
 
     unit_id: str
     kind: str
     message: str
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

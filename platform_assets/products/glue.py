@@ -9,9 +9,16 @@ from typing import Any
 
 import dagster as dg
 
-from platform_assets.core.errors import PermanentError
+from platform_assets.core.errors import PermanentError, is_platform_fault
 from platform_assets.core.units import Report
-from platform_assets.glue import LOG_SECONDS, NAMED_FAILURES, Background, name_some, tell_finding
+from platform_assets.glue import (
+    LOG_SECONDS,
+    NAMED_FAILURES,
+    Background,
+    fault_metadata,
+    name_some,
+    tell_finding,
+)
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
@@ -218,9 +225,21 @@ def _fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResu
     raise dg.Failure(
         description=f"{len(reasons)} of {len(batches)} batches failed; the others are complete. Running one again "
         "reads only the products that were not read.\n" + name_some(named),
-        metadata={"batches": len(batches), "failed_batches": list(reasons), "alerted": True},
+        metadata={
+            "batches": len(batches),
+            "failed_batches": list(reasons),
+            "alerted": True,
+            **_blame_platform([results.get(read_batch(cell)) for cell in reasons]),
+        },
         allow_retries=False,
     )
+
+
+def _blame_platform(results: Sequence[BatchResult | None]) -> dict[str, Any]:
+    """The kind of the fault, where every batch that did not end met one of the platform: no batch is to blame."""
+    faults = [fault_metadata(result.report) if result else {} for result in results]
+    kinds = [fault.get("kind") for fault in faults]
+    return faults[0] if all(is_platform_fault(kind) for kind in kinds) else {}
 
 
 def split_day(

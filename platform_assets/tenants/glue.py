@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.months import check_month
@@ -123,12 +124,17 @@ def _stored_numbers(month: TenantMonth) -> JsonObject:
 
 
 def _list_repeated(context: Context) -> set[str]:
-    """The runs that this one goes on from, back to the first; one that succeeded left no rest to do."""
+    """The runs that this one goes on from, back to the first.
+
+    A person who repeats a run that succeeded wants all of it again. Dagster's own retry does not: it may have given
+    up a run that was late, and that went on to its end all the same.
+    """
     repeated: set[str] = set()
     run: dg.DagsterRun | None = context.run
     while run is not None and run.parent_run_id is not None:
+        by_dagster = RETRY_NUMBER_TAG in run.tags
         run = context.instance.get_run_by_id(run.parent_run_id)
-        if run is None or run.is_success:
+        if run is None or (run.is_success and not by_dagster):
             break
         repeated.add(run.run_id)
     return repeated

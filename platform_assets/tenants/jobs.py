@@ -4,7 +4,9 @@
 import dagster as dg
 import pydantic
 
-from platform_assets.glue import explained_failures
+from platform_assets.core.errors import TransientError
+from platform_assets.core.owner import host_of
+from platform_assets.glue import explained_failures, name_some
 from platform_assets.services import Services
 from platform_assets.tenants.decide import describe
 from platform_assets.tenants.glue import (
@@ -18,7 +20,8 @@ from platform_assets.tenants.glue import (
     refresh_customers,
 )
 from platform_assets.tenants.importing import describe as describe_import
-from platform_assets.tenants.tenant import name_cell, split_cell
+from platform_assets.tenants.tenant import MonthStatus, name_cell, split_cell
+from platform_assets.tenants.transitions import is_stale
 
 
 class CycleConfig(dg.Config):
@@ -59,13 +62,42 @@ def run_cycle(
         cells, customers = read_cells(config.cells), list(config.customers)
         skip = done_before(context, services, cells)  # what is decided below is due in any case
         expire_months(context, services)
-        if not cells and not customers:
+        decides = not cells and not customers
+        if decides:
             cells, customers = _decide(context, services)
         report = process_cells(
             context, services, cells, skip=skip, in_order=True, force=config.force
         )
         customers += [split_cell(cell)[0] for cell in cells]
         fail_cells(report, refresh_customers(context, services, customers))
+        if decides:
+            _fail_silent(services)
+
+
+def _fail_silent(services: Services) -> None:
+    """Fails a cycle that had to leave months to a process that may be dead, on a host that this one cannot look at.
+
+    Raises:
+        TransientError: kind `silent_months`.
+    """
+    now, lease = services.clock.now(), services.settings.unit_lease_seconds
+    running = services.tenant_months.find(MonthStatus.RUNNING)
+    silent = [month for month in running if is_stale(month, now, lease)]
+    if not silent:
+        return
+    lines = [
+        f"{name_cell(month.tenant_id, month.month)} on {host_of(month.owner or '')}, last heard of at "
+        f"{month.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC"
+        for month in silent
+    ]
+    minutes = services.settings.tenants_stale_minutes
+    raise TransientError(
+        f"{len(silent)} tenant-months are RUNNING in processes that have given no sign of life for {lease:g} s; all "
+        "else that is due is done. If the process is dead, run the cycle again on its host, or "
+        f"{minutes:g} minutes (SLUICE_TENANTS_STALE_MINUTES) after its last sign: they are taken over then.\n"
+        + name_some(lines, "see the state table"),
+        kind="silent_months",
+    )
 
 
 def _decide(context: dg.OpExecutionContext, services: Services) -> tuple[list[str], list[str]]:

@@ -3,6 +3,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -78,6 +79,39 @@ def test_of_many_failures_the_first_are_named_and_the_rest_are_counted():
 def test_why_a_run_ended_early_is_told():
     text = failure_of(left=4, stopped="deadline: 60 s have passed").description or ""
     assert "0 of 14 units failed, 4 are left (deadline: 60 s have passed)." in text
+
+
+@pytest.mark.parametrize(
+    ("units", "stopped", "transient"),
+    [
+        ([FailedUnit("1", "http_500", "", transient=True)], None, True),
+        ([FailedUnit("1", "gone", "")], None, False),
+        (
+            [FailedUnit("1", "http_500", "", transient=True), FailedUnit("2", "gone", "")],
+            None,
+            False,
+        ),
+        ([FailedUnit("1", "bad_credentials", "")], "refused: a person", False),
+        ([], "deadline: 60 s have passed", True),
+    ],
+)
+def test_another_try_is_promised_only_if_every_failed_unit_may_succeed_then(
+    units: list[FailedUnit], stopped: str | None, transient: bool
+):
+    ended = replace(report(failed=len(units), left=4, stopped=stopped), failures=tuple(units))
+    with pytest.raises(dg.Failure) as caught:
+        fail_incomplete(ended, "games 2026-03-01")
+    assert caught.value.metadata["transient"].value is transient
+
+
+def test_units_that_met_a_fault_of_the_platform_are_tried_again():
+    fault = FailedUnit("1", "object_store_full", "no room")
+    ended = replace(
+        report(left=1, stopped="refused: no room"), given_back=(fault,), stop_kind=fault.kind
+    )
+    with pytest.raises(dg.Failure) as caught:
+        fail_incomplete(ended, "games 2026-03-01")
+    assert caught.value.metadata["transient"].value is True
 
 
 class Lines(logging.Handler):

@@ -448,6 +448,17 @@ def test_a_redriven_batch_of_any_day_is_started_however_often_it_died_before(rig
     assert rig.tick() == []
 
 
+def test_faults_of_the_platform_never_make_the_sensor_give_up_on_a_batch(rig: Rig):
+    rig.split()
+    full = RefusedError("no space left; free some", kind="object_store_full")
+    for _ in range(MOST_RUNS + 1):
+        rig.shop.failing = dict.fromkeys(map(str, range(1000, 1200)), full)
+        assert not rig.scan(FIRST).is_success
+    rig.shop.failing = {}
+    assert rig.scan(FIRST.replace("/1-of", "/2-of")).is_success, "the fault is over"
+    assert rig.tick() == [FIRST]
+
+
 def test_a_shop_that_refuses_everything_fails_the_batch_at_once(rig: Rig):
     rig.split()
     rig.shop.failing = {

@@ -11,10 +11,13 @@ import dagster as dg
 import pytest
 
 from platform_assets.core.errors import PermanentError
+from platform_assets.core.units import Attempt
 from platform_assets.tenants.glue import CUSTOMERS, EVENTS
 from platform_assets.tenants.outputs import customers_key
 from platform_assets.tenants.tenant import MonthStatus, TenantType
-from tests.glue.tenants_rig import Rig, cells_of
+from platform_assets.tenants.transitions import claim, new_month
+from resources.state.tenant_rows import insert_months
+from tests.glue.tenants_rig import Rig, cells_of, cycle_config
 from tests.glue.tenants_shops import BROKEN, MONTHS, write_shops
 
 ONE, TWO, THREE = "tenant-0001", "tenant-0002", "tenant-0003"
@@ -104,6 +107,40 @@ def test_a_reexecuted_cycle_does_only_the_rest(rig: Rig):
     rig.watch.reads.clear()
     assert rig.run_cycle(cells, repeats=failed).success
     assert dict(rig.watch.reads) == {(ONE, NOW): 1}
+
+
+def test_a_retry_of_dagster_leaves_out_what_a_late_run_has_finished_all_the_same(rig: Rig):
+    rig.add_existing(ONE, TWO)
+    cells = [f"{NOW}|{ONE}", f"{NOW}|{TWO}"]
+    late = rig.run_cycle(cells)
+    assert late.success
+    rig.watch.reads.clear()
+    retry = {"dagster/retry_number": "1"}
+    config = cycle_config(cells, force=True)
+    assert rig.run_job("tenant_cycle", retry, config, repeats=late).success
+    assert rig.watch.reads.total() == 0
+    assert rig.run_cycle(cells, force=True, repeats=late).success, "a person wants it all again"
+    assert rig.watch.reads.total() > 0
+
+
+def test_a_cycle_that_leaves_months_to_a_silent_process_of_another_host_fails_and_names_them(
+    rig: Rig,
+):
+    rig.add_existing(ONE, TWO)
+    elsewhere = Attempt("elsewhere", "other-host|boot|namespace|1|1")
+    with rig.services.state.write() as connection:
+        month = claim(new_month(ONE, NOW, rig.clock.now()), elsewhere, "", rig.clock.now())
+        insert_months(connection, [month])
+    assert rig.run_cycle().success, "it has just been heard of"
+    rig.clock.advance(2 * 60)
+    text, metadata = (run := rig.run_cycle()).failure
+    assert metadata["kind"] == "silent_months"
+    assert f"{NOW}|{ONE} on other-host, last heard of at " in text
+    assert rig.states()[f"{NOW}|{TWO}"] is COMPLETED
+    rig.clock.advance(30 * 60)
+    assert not run.success
+    assert rig.run_cycle().success
+    assert rig.states() == {f"{NOW}|{ONE}": COMPLETED, f"{NOW}|{TWO}": COMPLETED}
 
 
 def test_a_reexecuted_cycle_that_decides_again_leaves_out_nothing_that_is_due(rig: Rig):

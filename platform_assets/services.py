@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from platform_assets.core.clock import Clock, SystemClock
@@ -23,7 +24,6 @@ from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.games.collect import Collector
 from platform_assets.games.entities import Entity
-from platform_assets.games.merge import Merged, MergePolicy, merge_current
 from platform_assets.http_services import find_network, make_policy
 from platform_assets.rank_services import RankServices
 from platform_assets.settings import (
@@ -93,6 +93,9 @@ from resources.state.tenant_redrive import TenantRedriver
 from resources.state.tenants import SqlTenants
 from resources.state.watermarks import SqlWatermarks
 from resources.webhook import Webhook
+
+if TYPE_CHECKING:  # it loads Arrow, which most commands do without
+    from platform_assets.games.merge import Merged
 
 SPARE_LANES = 2
 """Ranges read per open request: while one waits for a retry or is being landed, another keeps the slot busy."""
@@ -226,13 +229,15 @@ class Services:
                 on_progress=on_progress,
             )
 
-    def merge_games(self, entity: Entity, *, accepted: bool = False) -> Merged:
+    def merge_games(self, entity: Entity, *, accepted: bool = False) -> "Merged":
         """Merges an entity's published segments into its table.
 
         Args:
             entity: Which one.
             accepted: Whether a person says that rows which vanish in a mass are really gone.
         """
+        from platform_assets.games.merge import MergePolicy, merge_current  # noqa: PLC0415 (Arrow)
+
         settings = self.settings
         policy = MergePolicy(
             mass_deletion=settings.games_mass_deletion,

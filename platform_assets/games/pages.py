@@ -90,7 +90,7 @@ def read_page(body: bytes, ids: IdRange, what: str, latest: int | None = None) -
         TransientError: kind `bad_page`: not JSON, not a list, or no record has an id that can be read.
         PermanentError: kind `wrong_page`: ids out of the range or out of order: the server answers another question.
     """
-    page = _read_plain(body, latest) if _is_plain(body) else None
+    page = _read_plain(body, latest)
     if page is None:
         page, found = _read_one_by_one(body, what, latest)
     else:
@@ -102,8 +102,11 @@ def read_page(body: bytes, ids: IdRange, what: str, latest: int | None = None) -
 def _read_plain(body: bytes, latest: int | None) -> Page | None:
     """The page, if all of its records are as they should be."""
     try:
-        records = _split.decode(body)
-        heads = _read_heads.decode(body)
+        # The live API indents its JSON.
+        whole = msgspec.json.format(body, indent=-1) if b"\n" in body else body
+        if not _is_plain(whole):
+            return None
+        lines, heads = _split_lines(whole)
         found = array("q", [head.id for head in heads])
     except UNREADABLE:
         return None
@@ -112,8 +115,34 @@ def _read_plain(body: bytes, latest: int | None) -> Page | None:
     if latest is not None and newest is not None and newest > latest:
         odd = tuple(_not_believed(head, latest) for head in heads if _is_ahead(head, latest))
         newest = max((stamp for stamp in stamps if stamp <= latest), default=None)
-    lines = _join(records, indented=b"\n" in body)
     return Page(lines, found, newest, len(found), found[-1] if found else None, odd)
+
+
+def _split_lines(body: bytes) -> tuple[bytes, Sequence[_Head]]:
+    """JSON Lines of a list without line breaks, and what is to be known of its records.
+
+    Cutting before each object that begins with an id is the fastest way. A cut inside a record, or one that is missing,
+    leaves a line that is not one whole object, so reading the lines proves the cuts; else the list is read twice.
+    """
+    cut = body.replace(b'},{"id":', b'}\n{"id":')
+    lines = b"".join((memoryview(cut)[1:-1], b"\n"))
+    try:
+        heads = _read_lines.decode_lines(lines)
+        if body[:2] == b"[{" and body[-2:] == b"}]" and _has_lines(lines, len(heads)):
+            return lines, heads
+    except UNREADABLE:
+        pass
+    return _join(_split.decode(body), indented=False), _read_heads.decode(body)
+
+
+def _has_lines(lines: bytes, count: int) -> bool:
+    """Whether the text has so many lines; four times as fast as `bytes.count`."""
+    at = -1
+    for _ in range(count):
+        at = lines.find(b"\n", at + 1)
+        if at < 0:
+            return False
+    return at == len(lines) - 1
 
 
 def _is_ahead(head: _Head, latest: int) -> bool:
@@ -132,13 +161,15 @@ _CLASSES = bytes(
     for byte in range(256)
 )
 _LONG_NUMBER = b"0" * 19
-_EXPONENT = b"0e0"
+_EXPONENT = b"e000"
 _REST_OF_NUMBER = re.compile(rb"[0-9+]*[\s,\]}]")
+_BEGIN_OF_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{0,2}\Z")
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether the text is UTF-8 and has no number that could be too large: none of 19 digits, none with an exponent.
+    """Whether the text is UTF-8 and has no number that could be too large.
 
+    Such a number has 19 digits, or an exponent of three: less than 19 digits with an exponent of two fit into a float.
     Text may look like such a number; that only makes the page one that is read record by record.
     """
     try:
@@ -149,12 +180,20 @@ def _is_plain(body: bytes) -> bool:
     classes = body.translate(_CLASSES)
     if _LONG_NUMBER in classes:
         return False
-    at = classes.find(_EXPONENT)
+    at = classes.rfind(_EXPONENT)  # backwards: that looks for the `e`, which is rarer than digits
     while at >= 0:
-        if _REST_OF_NUMBER.match(body, at + 2):
+        if _is_exponent(body, at):
             return False
-        at = classes.find(_EXPONENT, at + 1)
+        at = classes.rfind(_EXPONENT, 0, at)
     return True
+
+
+def _is_exponent(body: bytes, at: int) -> bool:
+    """Whether the `e` looks like a number's, and not like a part of a word or of an escaped letter (`u00e9`)."""
+    digit = body[at - 1 : at].isdigit()
+    if not digit or not _REST_OF_NUMBER.match(body, at + 1):
+        return False
+    return _BEGIN_OF_ESCAPE.search(body, max(0, at - 5), at - 1) is None
 
 
 # Record by record.

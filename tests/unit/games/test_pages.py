@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from platform_assets.core.errors import PermanentError, TransientError
@@ -53,3 +55,38 @@ def test_a_reply_that_is_no_list_of_records_is_tried_again(body: bytes):
 def test_a_page_that_answers_another_question_is_an_error(body: bytes):
     with pytest.raises(PermanentError, match="the server ignored the range or the order"):
         read_page(body, IdRange(5, 20), "games")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"id":1,"of":[{"id":1},{"id":7}]},{"id":2}]',
+        b'[{"id":1,"text":"},{"},{"id":2}]',
+        b'[{"name":"x","id":1},{"name":"y","id":2}]',
+        b'[{"id":1}, {"id":2}]',
+    ],
+    ids=["records inside a record", "borders in a text", "the id is not first", "spaces between"],
+)
+def test_only_the_borders_of_records_become_lines(body: bytes):
+    page = read_page(body, ALL, "games")
+    records = json.loads(body)
+    assert [json.loads(line) for line in page.lines.splitlines()] == records
+    assert (list(page.ids), page.odd) == ([1, 2], ())
+
+
+def test_records_without_a_comma_between_them_are_set_aside():
+    page = read_page(b'[{"id":1}{"id":2},{"id":3}]', ALL, "games")
+    assert page.lines == b'{"id":3}\n'
+    assert [(each.id, each.kind) for each in page.odd] == [(1, "bad_json")]
+
+
+def test_escaped_letters_that_look_like_an_exponent_are_taken_as_they_are():
+    body = rb'[{"id":1,"name":"Pok\u00e9 2, \u00e999 "}]'
+    assert read_page(body, ALL, "games").lines == body[1:-1] + b"\n"
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"1E+400", b"99999999999999999999"])
+def test_a_number_that_nobody_can_read_costs_its_record(number: bytes):
+    page = read_page(rb'[{"id":1,"\\u":' + number + b'},{"id":2}]', ALL, "games")
+    assert page.lines == b'{"id":2}\n'
+    assert [(each.id, each.kind) for each in page.odd] == [(1, "bad_number")]

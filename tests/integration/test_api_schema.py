@@ -31,6 +31,7 @@ from tests.integration.api_rig import OPERATE, READ, TOKENS, free_port
 from tests.unit.api.rig import FakeRuns, finish, register
 
 AS_OPERATOR = {"authorization": f"Bearer {OPERATE}"}
+STRANGERS = "sluice_api_refused_writes"
 CASES = 5_000
 EXAMPLES = 100
 """For each operation that takes something; without arguments there are only a few cases."""
@@ -162,13 +163,24 @@ def test_no_write_passes_without_a_token_that_may_operate(base_url: str, token: 
     headers = {"authorization": f"Bearer {token}"} if token else {}
     with requests.Session() as session:
         session.trust_env = False
-        before = session.get(f"{base_url}/metrics", headers=AS_OPERATOR).text
+        before, counted = read_metrics(session, base_url)
         for operation in list_operations(base_url):
             if operation.method != "get":
                 send_refused(operation.as_strategy(), session, base_url, headers, refused)
-        assert session.get(f"{base_url}/metrics", headers=AS_OPERATOR).text == before
+        after, count = read_metrics(session, base_url)
+    assert after == before
+    assert count - counted == (0 if token == READ else refused.total())
     assert refused.keys() == {403 if token == READ else 401}
     assert refused.total() >= 100
+
+
+def read_metrics(session: requests.Session, base_url: str) -> tuple[list[str], float]:
+    """The metrics without the count of writes that strangers were refused, and that count."""
+    text = session.get(f"{base_url}/metrics", headers=AS_OPERATOR).text
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    counts = [line for line in lines if line.startswith(STRANGERS)]
+    others = [line for line in lines if line not in counts]
+    return others, sum(float(line.split()[-1]) for line in counts if "_total" in line)
 
 
 def send_refused(

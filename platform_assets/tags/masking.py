@@ -54,8 +54,9 @@ _LANDLINE = re.compile(
     re.VERBOSE | re.ASCII,
 )
 # With the century written out, the digit behind the date must be one of that century: order numbers look alike.
+# Paths of news have both between slashes: /all/20070518/8443553.
 _RESIDENT = re.compile(
-    r"(?=\d)(?<!\d)(?:(19|20)?)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+    r"(?=\d)(?<!\d)(?!(?<=/)\d{8}/)(?:(19|20)?)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
     r"([\s\-._~/=:,]{0,3})([1-8])\d{6}(?!\d)",
     re.ASCII,
 )

@@ -39,7 +39,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     ) -> dg.SensorResult | dg.SkipReason:
         with explained_failures():
             runs = Orchestration(context.instance, settings.dagster_url)
-            _fail_stale(context, services, runs)  # they would count against the limit
+            _give_back_stale(context, services, runs)  # they would count against the limit
             if (
                 reason := find_fault(context.instance, CYCLE_JOB, services.clock.now())
             ) is not None:
@@ -65,17 +65,17 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         name="tenants_stale",
         minimum_interval_seconds=settings.tenants_stale_check_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Fails tenant-months without a sign of life, ends their runs, tells Dagster of months it missed.",
+        description="Gives back tenant-months without a sign of life, ends their runs, tells Dagster of missed ones.",
     )
     def stale(
         context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
     ) -> dg.SkipReason:
         runs = Orchestration(context.instance, settings.dagster_url)
         with explained_failures():
-            expired, ended = _fail_stale(context, services, runs)
+            expired, ended = _give_back_stale(context, services, runs)
             told = tell_missing(context.instance, services, runs.is_going_on)
         return dg.SkipReason(
-            f"{len(expired)} stale tenant-months failed, {len(ended)} runs asked to end, "
+            f"{len(expired)} stale tenant-months given back, {len(ended)} runs asked to end, "
             f"{told} completed tenant-months told to Dagster"
         )
 
@@ -99,10 +99,10 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     return [orchestrator, stale, partitions]
 
 
-def _fail_stale(
+def _give_back_stale(
     context: dg.SensorEvaluationContext, services: Services, runs: Orchestration
 ) -> tuple[list[TenantMonth], set[str]]:
-    """Fails tenant-months that nobody works on, and ends their runs; the months, and the ids of the runs."""
+    """Gives back tenant-months that nobody works on, and ends their runs; the months, and the ids of the runs."""
     expired = services.tenant_months.expire(
         services.settings.tenants_stale_minutes * 60,
         lambda month: runs.is_gone(month.run_id or ""),

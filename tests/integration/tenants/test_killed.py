@@ -109,7 +109,7 @@ class Killer:
 
 
 def let_months_fail_often(platform: Platform) -> None:
-    """A kill counts as a failure, and this many would disable a tenant for somebody to look at."""
+    """A month that is in hand at many kills fails at last; its tenant is not disabled for it here."""
     with platform.services.state.write() as connection:
         connection.execute(update(tenant_month_states).values(max_retries=MOST_KILLS))
 

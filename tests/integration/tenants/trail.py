@@ -18,7 +18,7 @@ _STATEMENTS = (
             new.processing_month || '|' || new.tenant_id, new.status, new.attempt_id, new.owner, new.error_message);
     END""",
 )
-LOST = ("dead: ", "gone: ", "stale: ")
+LOST = ("dead: ", "gone: ", "stale: ", "worker_died: ")
 """How the message of a month begins that was taken from whoever worked on it."""
 
 
@@ -74,4 +74,5 @@ def read_pid(owner: str | None) -> int:
 def _is_taken(before: Step, after: Step) -> bool:
     if after.status == "RUNNING":
         return after.attempt_id != before.attempt_id
-    return after.status == "FAILED" and (after.error_message or "").startswith(LOST)
+    lost = after.status in {"PENDING", "FAILED"}
+    return lost and (after.error_message or "").startswith(LOST)

@@ -444,7 +444,7 @@ def _damaged(entity: Entity, step: Step, part: Part, why: str) -> RefusedError:
     )
 
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the last: a limit of the process
 
 
 @contextmanager

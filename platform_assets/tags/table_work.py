@@ -35,7 +35,7 @@ from platform_assets.tags.tables import RawTable
 
 _COPY_BYTES = 1024 * 1024
 _MERGE_TRIES = 3
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ConvertCounts(Protocol):

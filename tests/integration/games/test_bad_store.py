@@ -56,7 +56,7 @@ def test_a_store_below_a_file_is_refused_by_name_and_works_when_the_file_is_gone
     assert_completes(of, sandbox)
 
 
-def test_a_corrupt_manifest_is_refused_by_name_and_the_day_can_be_collected_again(
+def test_a_corrupt_manifest_costs_its_day_alone_and_the_day_can_be_collected_again(
     settings: Settings, sandbox: SandboxProcess
 ):
     run_day(settings)
@@ -64,17 +64,20 @@ def test_a_corrupt_manifest_is_refused_by_name_and_the_day_can_be_collected_agai
     before = read_table(settings)
     path = settings.home / "objects" / MANIFEST
     write_object(settings, MANIFEST, path.read_bytes()[:200])
-    for fail in (lambda: fail_day(settings), lambda: fail_day(settings, NEXT_DAY)):
-        error = fail()
-        assert isinstance(error, RefusedError)
-        assert error.kind == "corrupt_manifest"
-        assert_says(error, MANIFEST, "delete this object and collect the day again")
+    error = fail_day(settings)
+    assert isinstance(error, RefusedError)
+    assert error.kind == "corrupt_manifest"
+    assert_says(error, MANIFEST, "delete this object and collect the day again")
     with pytest.raises(RefusedError, match="is not a manifest"):
         merge(settings)
     assert read_table(settings) == before
+    assert run_day(settings, NEXT_DAY).report.complete
+    merged = merge(settings)
+    assert [each.kind for each in merged.unmerged] == ["corrupt_manifest"]
+    assert [applied.split("/")[0] for applied in merged.applied] == [NEXT_DAY]
     remove_object(settings, MANIFEST)
     assert_completes(settings, sandbox)
-    assert read_table(settings) == before
+    assert merge(settings).unmerged == ()
 
 
 def test_a_part_that_is_damaged_is_named_and_the_table_stays(
@@ -94,7 +97,7 @@ def test_a_part_that_is_damaged_is_named_and_the_table_stays(
     assert_says(caught.value, part)
     assert read_table(settings) == before
     assert_completes(settings, sandbox, NEXT_DAY)
-    assert_says(caught.value, "collect the day again")
+    assert_says(caught.value, "Collect the day again in full")
 
 
 def test_a_full_disk_stops_landing_and_when_there_is_room_again_the_rest_is_landed(

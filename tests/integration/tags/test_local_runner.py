@@ -193,6 +193,8 @@ async def test_a_cancelled_run_has_ended_its_tasks_when_it_returns(rig: JobRig):
     manifest = rig.plan(shards=2)
     running = asyncio.ensure_future(rig.run(manifest))
     host = await wait_for_host(rig, running)
+    hanging = "host, and of both shards task, fork server and table"
+    await asyncio.to_thread(wait_until, lambda: len(list_family(host)) >= 7, hanging)
     family = list_family(host)
     running.cancel()
     await asyncio.wait({running})

@@ -69,8 +69,8 @@ class ReadNotes:
 
     Attributes:
         composed_syllables: Syllables of EUC-KR that were written as a filler and three jamo (KS X 1001, annex 3).
-        unsure_syllables: Those that may have been meant as the jamo that they consist of: the file has characters that
-            only CP949 has, so who wrote it needed no such spelling; and fillers with jamo that make no syllable.
+        unsure_syllables: Fillers with jamo that are left as they are: they make no syllable, or the file has characters
+            that only CP949 has, so that whoever wrote it needed no such spelling.
     """
 
     composed_syllables: int = 0
@@ -176,8 +176,10 @@ class _Syllables:
         syllable = chr(0xAC00 + (initial * 21 + vowel) * 28 + final)
         if syllable in _plain_syllables():
             return match[0]  # it would have been written as itself: a blank and jamo were meant
+        if self._is_extended:  # whoever wrote this file had the syllable itself
+            self._notes.unsure_syllables += 1
+            return match[0]
         self._notes.composed_syllables += 1
-        self._notes.unsure_syllables += self._is_extended
         return syllable
 
 

@@ -187,5 +187,5 @@ def test_no_syllable_is_garbled_in_what_a_strict_writer_of_euc_kr_spelled_out(de
     ]
     assert garbled == []
     assert tables["strict"].unsure_syllables == 0
-    assert [row["body"] for row in delivery.read("jokes")][:3] == ["ㅤㅋㅏㄱ", "뷁 뷁", "ㅤㅋㅋㅋ"]
+    assert [row["body"] for row in delivery.read("jokes")] == jokes
     assert tables["jokes"].unsure_syllables == 1

@@ -261,16 +261,22 @@ class _HostCrawl:
 
     async def _fetch_alone(self, page: SearchPage) -> PageNote:
         """Fetches a page, unless another run is at it: it is looked for again at the next try then."""
-        claims = self._crawler.claims
-        if not await asyncio.to_thread(claims.claim, page.page_id):
-            raise TransientError(
-                f"another run is fetching the page of {page.keyword!r} now", kind="in_hand"
-            )
+        claim = self._crawler.claims.claim
+        claiming = asyncio.ensure_future(asyncio.to_thread(claim, page.page_id))
         try:
+            if not await asyncio.shield(claiming):
+                raise TransientError(
+                    f"another run is fetching the page of {page.keyword!r} now", kind="in_hand"
+                )
             # Again: it may have come between the look and the claim.
             return await self._find(page) or await self._fetch(page)
         finally:
-            await asyncio.shield(asyncio.to_thread(claims.release, page.page_id))
+            await asyncio.shield(self._release(claiming, page.page_id))
+
+    async def _release(self, claiming: "asyncio.Future[bool]", page_id: str) -> None:
+        """Gives a claim back; one that was cut off goes on in its thread, and is waited for."""
+        if await claiming:
+            await asyncio.to_thread(self._crawler.claims.release, page_id)
 
     async def _fetch(self, page: SearchPage) -> PageNote:
         crawler = self._crawler

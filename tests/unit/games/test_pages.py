@@ -90,3 +90,35 @@ def test_a_number_that_nobody_can_read_costs_its_record(number: bytes):
     page = read_page(rb'[{"id":1,"\\u":' + number + b'},{"id":2}]', ALL, "games")
     assert page.lines == b'{"id":2}\n'
     assert [(each.id, each.kind) for each in page.odd] == [(1, "bad_number")]
+
+
+def nest(levels: int, text: bytes = b"") -> bytes:
+    """A record of so many levels."""
+    return b'{"id":1,"text":"%b","of":%b%b}' % (text, b"[" * (levels - 1), b"]" * (levels - 1))
+
+
+@pytest.mark.parametrize(
+    ("record", "kinds"),
+    [
+        (nest(100), []),
+        (nest(101), ["too_deep"]),
+        (nest(500, b"]]}" * 300), ["too_deep"]),
+        (nest(900), ["too_deep"]),
+        (nest(3000), ["too_deep"]),
+        (b'{"id":1,\r"of":[' + b"{}," * 200 + b"[]]}", []),
+        (nest(3, b"[{" * 200), []),
+        (b'{"id":1,"name":"' + "가😀".encode() * 5000 + b'"}', []),
+        (b'{"id":1,"name":"' + "가😀".encode() * 5000 + b'\xed\xa0\x80"}', ["not_utf8"]),
+        (b'{"id":1,"name":"' + "가😀".encode() * 5000 + b'\xf0"}', ["not_utf8"]),
+    ],
+    ids=[
+        *("100 levels", "101", "500 with closing brackets in a text", "900", "3000"),
+        *("many brackets side by side", "in a text"),
+        *("wide letters", "a surrogate behind them", "half a letter behind them"),
+    ],
+)
+def test_a_record_is_judged_alike_whatever_stands_beside_it(record: bytes, kinds: list[str]):
+    for beside in (b'{"id":2}', b'{"id":2,"n":1e999}'):
+        page = read_page(b"[%b,%b]" % (record, beside), ALL, "games")
+        assert [each.kind for each in page.odd if each.id == 1] == kinds
+        assert (page.lines.split(b"\n")[0] == record) == (not kinds)

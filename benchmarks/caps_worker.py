@@ -6,6 +6,7 @@ Prints `ready` when its gate is open, waits for a line on its input, works, and 
 """
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker does: `tasks` tasks that send requests of `latency` seconds for `seconds` seconds."""
+    """What a worker does: `tasks` tasks send requests of `latency` seconds, for `seconds` or up to `requests`."""
 
     name: str
     upstream_url: str
@@ -36,6 +37,7 @@ class Job(msgspec.Struct, frozen=True):
     seconds: float
     latency: float
     tasks: int
+    requests: int | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -85,7 +87,7 @@ async def work(job: Job, states: TimedStates) -> Result:
         ends_at = time.monotonic() + job.seconds
 
         async def send_on() -> None:
-            while time.monotonic() < ends_at:
+            while time.monotonic() < ends_at and client.stats.requests < (job.requests or math.inf):
                 await client.send(request)
 
         tasks = [asyncio.create_task(send_on()) for _ in range(job.tasks)]

@@ -56,6 +56,7 @@ class StrictUpstream:
                 "accepted": accepted,
                 "by": self._by,
                 "refused": self._refused,
+                "open": self._open,
                 "most_open": self._most_open,
                 "rate": (accepted - 1) / seconds if seconds else 0.0,
             }

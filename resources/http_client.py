@@ -26,6 +26,7 @@ from resources.http_errors import (
     ErrorTable,
     Failure,
     Rule,
+    describe_exception,
     describe_status,
     parse_retry_after,
     quote_upstream,
@@ -237,8 +238,7 @@ class HttpClient:
         # Texts about what we sent may hold it: h11 quotes a header that it refuses, httpx a URL.
         text = "" if rule.action is Action.REFUSE else str(error)
         said = quote_upstream(text, self._list_secrets(request, tries))
-        how = type(error).__name__ + (f" ({said})" if said else "")
-        return Failure(rule, request.describe(), how)
+        return Failure(rule, request.describe(), describe_exception(error, said))
 
     def _list_secrets(self, request: HttpRequest, tries: _Tries) -> list[str]:
         values = [*tries.authorized_by.values(), *self._secrets, *request.list_secrets()]

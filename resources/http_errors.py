@@ -5,6 +5,7 @@ A client with other rules passes its own table: `DEFAULT_TABLE.override({404: Ru
 
 import math
 import re
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -87,6 +88,10 @@ class Failure:
 
 _LATER = "Run it again; if it goes on, look at the upstream's status page."
 _NETWORK = "Run it again; if it goes on, check the network and the URL."
+_TLS = (
+    "Check that the URL's port speaks TLS, and who has signed its certificate: SSL_CERT_FILE names authorities of your "
+    "own."
+)
 _QUERY = "The request itself is wrong: correct the query."
 
 
@@ -123,11 +128,15 @@ class ErrorTable:
 
     def find_status(self, status: int) -> Rule | None:
         """The rule of a status; None when it is no failure (2xx without a rule of its own)."""
-        return self.statuses.get(status) or self.classes.get(status // 100)
+        # What HTTP does not know (600 and above) is as good as no answer, and 1xx is none.
+        return self.statuses.get(status) or self.classes.get(status // 100 if status < 600 else 1)
 
     def find_exception(self, error: Exception) -> Rule | None:
         """The rule of an exception; None when the table does not know it: a bug, not a failure."""
-        return next((rule for kind, rule in self.exceptions if isinstance(error, kind)), None)
+        rule = next((rule for kind, rule in self.exceptions if isinstance(error, kind)), None)
+        if rule is not None and isinstance(error, httpx.ConnectError) and _is_about_tls(error):
+            return replace(rule, advice=_TLS)
+        return rule
 
     def override(
         self,
@@ -217,6 +226,41 @@ DEFAULT_TABLE = ErrorTable(
 )
 """What holds for an ordinary JSON API. A body that its check refuses (`ValueError`) is retried like a 5xx: it was cut
 off or mixed up on the way."""
+
+
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (ExchangeDeadlineError, ""),
+    (httpx.ConnectTimeout, "no connection in time"),
+    (httpx.PoolTimeout, "no free connection in time"),
+    (httpx.WriteTimeout, "the request was not taken in time"),
+    (httpx.TimeoutException, "no answer in time"),
+    (httpx.ConnectError, "no connection"),
+    (httpx.NetworkError, "the connection was cut off"),
+    (httpx.RemoteProtocolError, "the answer is broken off, or no HTTP"),
+)
+"""What happened, for those who do not know httpx's names; empty where the exception's own text says it."""
+
+
+def describe_exception(error: Exception, said: str) -> str:
+    """How errors name an exception.
+
+    Args:
+        error: What was raised.
+        said: Its text, without secrets; may be empty, as httpx's often is.
+    """
+    words = next((words for kind, words in _WORDS if isinstance(error, kind)), "")
+    name = type(error).__name__
+    if not words:
+        return f"{name} ({said})" if said else name
+    return f"{words} ({name}: {said})" if said else f"{words} ({name})"
+
+
+def _is_about_tls(error: BaseException) -> bool:
+    """Whether the connection was there and TLS failed on it; httpx says so only in what was raised before."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

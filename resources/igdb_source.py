@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -72,7 +72,7 @@ class IgdbSource:
         async with AsyncExitStack() as stack:
             token_http = HttpClient(
                 NoCap(),
-                policy=HttpPolicy(table=TOKEN_ERRORS, body_bytes=TOKEN_BYTES),
+                policy=replace(self.policy, table=TOKEN_ERRORS, body_bytes=TOKEN_BYTES),
                 transport=self.transport,
                 network=self.network,
             )

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.errors import PermanentError, RefusedError
+from platform_assets.core.errors import PermanentError, RefusedError, TransientError
 from platform_assets.products.platform import PageRequest, ShopPlatform
 from resources.cap_state import CapStates
 from resources.caps import Cap
 from resources.http_client import HttpClient, HttpPolicy
 from resources.http_errors import DEFAULT_TABLE, Action, ErrorTable, Rule
-from resources.http_messages import HttpRequest
+from resources.http_messages import HttpReply, HttpRequest
 from resources.limiter import CapGate
 from resources.network import Network
 
@@ -148,7 +148,17 @@ class HttpShop:
             headers={**json_header, **request.headers},
             content=None if body is None else body.encode(),
             label=self._platform.name,
+            check=_check_whole,
         )
+
+
+def _check_whole(reply: HttpReply) -> None:
+    """What was lost on the way comes whole another time; it says nothing about the shop's pages."""
+    body = reply.content.rstrip()
+    if not body:
+        raise TransientError("the reply is empty", kind="empty_reply")
+    if body[:1] in b"{[" and body[-1:] not in b"}]":
+        raise TransientError(f"the reply is cut off: it ends with {body[-20:]!r}", kind="truncated")
 
 
 def find_host(name: str, hosts: Mapping[str, str], request: PageRequest) -> str:

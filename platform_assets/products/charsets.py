@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from contextlib import suppress
 
 from platform_assets.products.faults import changed_structure
 
@@ -19,12 +20,18 @@ _WIDER = {"euc_kr": "cp949", "ascii": "cp1252", "iso8859-1": "cp1252"}
 
 
 def to_utf8(body: bytes, content_type: str) -> bytes:
-    """A reply's body as UTF-8, by the charset that its header names; as it is when the header names none that fits.
+    """A reply's body as UTF-8: by the mark that it begins with, or by the charset that its header names.
+
+    It stays as it is where neither fits.
 
     Args:
         body: What was received.
         content_type: The header; may be empty.
     """
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            with suppress(UnicodeError):
+                return body[len(mark) :].decode(name).encode()
     if is_utf8(body) or (charset := find_charset(content_type)) is None:
         return body
     try:

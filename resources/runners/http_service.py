@@ -34,6 +34,7 @@ from resources.runners.http_service_replies import (
     is_worth_another,
     judge,
     parse_line,
+    read_exit,
     translate,
 )
 from resources.runners.task_processes import STOPPED, TaskCall, TaskExit
@@ -235,8 +236,9 @@ class HttpServiceRunner:
                     async for line in lines:
                         said = parse_line(line)
                         running = running or said.get("state") == "running"
-                        if "exit" in said and said.get("reason") != STOPPED.reason:
-                            return TaskExit(said["exit"], said.get("reason"))
+                        exit_ = read_exit(said)
+                        if exit_ is not None and exit_.reason != STOPPED.reason:
+                            return exit_
             why: PlatformError = TransientError(
                 f"{self._url}: task {call.index}: the service stopped before the task had ended",
                 kind=UNREACHABLE,

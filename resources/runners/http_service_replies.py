@@ -12,7 +12,13 @@ import httpx
 from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.fork_calls import describe_exit
-from resources.http_errors import DEFAULT_TABLE, Action, parse_retry_after, quote_upstream
+from resources.http_errors import (
+    DEFAULT_TABLE,
+    Action,
+    describe_exception,
+    parse_retry_after,
+    quote_upstream,
+)
 from resources.http_messages import HttpReply
 from resources.runners.cloud_run_replies import REFUSED, UNREACHABLE
 from resources.runners.task_processes import TaskExit
@@ -67,7 +73,7 @@ def translate(
     """
     rule = DEFAULT_TABLE.find_exception(error)
     said = quote_upstream(str(error), () if token is None else (token,))
-    what = f"{url}: {type(error).__name__} {said}".rstrip()
+    what = f"{url}: {describe_exception(error, said)}"
     if rule is not None and rule.action is Action.REFUSE:
         return RefusedError(f"{what}. {rule.advice}", kind=REFUSED)
     return TransientError(f"{what}. Look whether the service runs", kind=UNREACHABLE)
@@ -101,3 +107,11 @@ def parse_line(line: bytes) -> dict[str, Any]:
     except UNREADABLE:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def read_exit(said: dict[str, Any]) -> TaskExit | None:
+    """The exit that a line tells; None where it tells none, or one that is none: `false` would pass for 0."""
+    code, reason = said.get("exit", ""), said.get("reason")
+    if not (code is None or type(code) is int) or not (reason is None or isinstance(reason, str)):
+        return None
+    return TaskExit(code, reason)

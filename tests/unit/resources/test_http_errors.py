@@ -1,3 +1,4 @@
+import ssl
 from datetime import UTC, datetime
 
 import httpx
@@ -12,9 +13,11 @@ from resources.http_errors import (
     Action,
     Failure,
     Rule,
+    describe_exception,
     parse_retry_after,
     quote_upstream,
 )
+from resources.http_messages import ExchangeDeadlineError
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
@@ -36,6 +39,9 @@ NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
         (429, Action.THROTTLE, "throttled"),
         (500, Action.RETRY, "server_error"),
         (599, Action.RETRY, "server_error"),
+        (103, Action.RETRY, "bad_reply"),
+        (600, Action.RETRY, "bad_reply"),
+        (999, Action.RETRY, "bad_reply"),
     ],
 )
 def test_each_status_has_its_rule(status: int, action: Action, kind: str):
@@ -68,6 +74,34 @@ def test_each_exception_has_its_rule(error: Exception, action: Action, kind: str
     rule = DEFAULT_TABLE.find_exception(error)
     assert rule is not None
     assert (rule.action, rule.kind) == (action, kind)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "expected"),
+    [
+        (httpx.ReadError(""), "", "the connection was cut off (ReadError)"),
+        (httpx.ReadTimeout(""), "", "no answer in time (ReadTimeout)"),
+        (httpx.ConnectError("x"), "all failed", "no connection (ConnectError: all failed)"),
+        (ExchangeDeadlineError(2.0), "no end", "ExchangeDeadlineError (no end)"),
+        (ValueError(""), "", "ValueError"),
+    ],
+)
+def test_an_exception_without_words_gets_some(error: Exception, said: str, expected: str):
+    assert describe_exception(error, said) == expected
+
+
+def test_a_connection_on_which_tls_fails_says_so_and_no_word_of_the_network():
+    failed = httpx.ConnectError("wrong version number")
+    failed.__cause__ = ssl.SSLError()
+    rule, plain = (
+        DEFAULT_TABLE.find_exception(failed),
+        DEFAULT_TABLE.find_exception(httpx.ConnectError("")),
+    )
+    assert rule is not None
+    assert plain is not None
+    assert rule.kind == plain.kind
+    assert "SSL_CERT_FILE" in rule.advice
+    assert "SSL_CERT_FILE" not in plain.advice
 
 
 def test_a_bug_has_no_rule():

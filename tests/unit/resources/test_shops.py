@@ -1,5 +1,6 @@
 """Shops over HTTP: where requests go, and what statuses become."""
 
+import codecs
 import json
 from collections.abc import Callable
 
@@ -51,7 +52,7 @@ async def test_another_url_takes_the_place_of_all_hosts():
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(str(request.url))
-        return httpx.Response(200)
+        return httpx.Response(200, content=b"{}")
 
     for request in (MUSINSA.product_request("1"), MUSINSA.list_request(None)):
         await ask(answer, request, "http://127.0.0.1:8100/musinsa/")
@@ -151,6 +152,36 @@ async def test_a_reply_in_the_charset_of_its_header_becomes_utf_8():
         return httpx.Response(200, headers=headers, content=body.encode("cp949"))
 
     assert await ask(answer, MUSINSA.product_request("1")) == body.encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        codecs.BOM_UTF8 + '{"goodsNm": "크림"}'.encode(),
+        codecs.BOM_UTF16_LE + '{"goodsNm": "크림"}'.encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + '{"goodsNm": "크림"}'.encode("utf-16-be"),
+    ],
+    ids=["UTF-8", "UTF-16, low byte first", "UTF-16, high byte first"],
+)
+async def test_a_reply_that_begins_with_the_mark_of_its_charset_is_read_by_it(body: bytes):
+    reply = await ask(lambda _: httpx.Response(200, content=body), MUSINSA.product_request("1"))
+    assert reply == '{"goodsNm": "크림"}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"", "empty_reply"), (b" \n", "empty_reply"), (b'{"data": {"go', "truncated")],
+)
+async def test_what_was_lost_on_the_way_is_asked_for_again(body: bytes, kind: str):
+    bodies = iter([body, b"{}"])
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=next(bodies))
+
+    with pytest.raises(TransientError) as caught:
+        await ask(answer, MUSINSA.product_request("1"))
+    assert caught.value.kind == kind
+    assert await ask(answer, MUSINSA.product_request("1")) == b"{}"
 
 
 async def test_a_host_that_the_platform_does_not_have_is_a_defect_of_its_module():

@@ -129,6 +129,9 @@ async def test_a_task_that_nobody_takes_fails_alone() -> None:
         lines(RUNNING),
         lines(RUNNING, '{"exit": null, "reason": "stopped"}\n'),
         lines(RUNNING, '{"exi'),
+        lines(RUNNING, '{"exit": false}\n'),
+        lines(RUNNING, '{"exit": "0"}\n'),
+        lines(RUNNING, '{"exit": 0, "reason": []}\n'),
     ],
 )
 @virtual_time

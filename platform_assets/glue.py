@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from platform_assets.core.errors import PlatformError, TransientError, is_platform_fault
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import Progress, Report
+from platform_assets.core.units import FailedUnit, Progress, Report
 from resources.alerts import Alerts
 
 T = TypeVar("T")
@@ -35,6 +35,9 @@ WAKE_SECONDS = 1.0
 
 OWNERS = ["team:data-platform"]
 """Of every asset."""
+
+LEFT = "left"
+"""Kind of what nobody got to: for a deadline, or because another run holds it."""
 
 NAMED_FAILURES = 20
 """Failed units that a run's failure names; the ledger has all of them."""
@@ -50,15 +53,34 @@ def explained_failures() -> Generator[None]:
     try:
         yield
     except PlatformError as error:
-        raise dg.Failure(
-            description=str(error),
-            metadata={
-                "kind": error.kind,
-                "transient": isinstance(error, TransientError) or error.is_platform_fault,
-                "alerted": error.alerted,
-            },
-            allow_retries=False,
+        raise make_failure(
+            str(error),
+            error.kind,
+            transient=isinstance(error, TransientError) or error.is_platform_fault,
+            alerted=error.alerted,
         ) from error
+
+
+def make_failure(
+    description: str,
+    kind: str,
+    *,
+    transient: bool,
+    **metadata: Any,  # noqa: ANN401 - Dagster does not offer the name of what it takes
+) -> dg.Failure:
+    """The only way in which a step of ours fails: alerts and second chances read its kind, and whether it may pass.
+
+    Args:
+        description: What is missing, and what to do.
+        kind: Of what went wrong, as in `PlatformError`.
+        transient: Whether another try of the run may help.
+        metadata: More numbers and names.
+    """
+    return dg.Failure(
+        description=description,
+        metadata={"kind": kind, "transient": transient, **metadata},
+        allow_retries=False,
+    )
 
 
 @contextmanager
@@ -97,38 +119,51 @@ def fail_incomplete(report: Report, what: str) -> None:
     """
     if report.complete:
         return
-    raise dg.Failure(
-        description=f"{what}: {report.failed} of {report.total} units failed, {report.left} are left"
+    kind, transient = blame_report(report)
+    raise make_failure(
+        f"{what}: {report.failed} of {report.total} units failed, {report.left} are left"
         + (f" ({report.stopped})" if report.stopped else "")
         + ". Nothing was published; run it again and only the rest is done.\n"
-        + name_some(name_units(report), "see the ledger"),
-        metadata={
-            **report_metadata(report),
-            **fault_metadata(report),
-            "failed_units": [u.unit_id for u in report.failures],
-        },
-        allow_retries=False,
+        + name_some(name_units(missing_units(report)), "see the ledger"),
+        kind,
+        transient=transient,
+        **report_metadata(report),
+        failed_units=[u.unit_id for u in report.failures],
     )
 
 
-def name_units(report: Report) -> list[str]:
-    """A line for each unit that failed, or was given back for a fault of the platform."""
-    units = [*report.failures, *report.given_back]
+def missing_units(report: Report) -> list[FailedUnit]:
+    """Units that failed, or were given back for a fault of the platform."""
+    return [*report.failures, *report.given_back]
+
+
+def name_units(units: Iterable[FailedUnit]) -> list[str]:
+    """A line for each."""
     return [f"{unit.unit_id} ({unit.kind}): {unit.message}" for unit in units]
 
 
-def fault_metadata(report: Report) -> dict[str, Any]:
-    """Of a run that did not end as it should: the kind that stopped it, and whether another try may help.
+def blame_report(report: Report, more: Sequence[FailedUnit] = ()) -> tuple[str, bool]:
+    """Of a run that did not end as it should: a kind that says why, and whether another try may help.
 
     A fault of the platform is tried again even where a person must act: a try costs little. What is left, for a
     deadline or because another run holds it, may be done by the next try; one unit that failed for good forbids it.
+
+    Args:
+        report: How it went.
+        more: What failed beside its units.
     """
-    kinds = [unit.kind for unit in report.given_back]
-    kind = report.stop_kind or next(iter(kinds), None)
+    kind, may_help = blame_units([*missing_units(report), *more])
+    kind = report.stop_kind or kind
     refused = report.stopped is not None and report.stopped.startswith("refused")
-    may_help = all(unit.transient or is_platform_fault(unit.kind) for unit in report.failures)
-    transient = may_help and (is_platform_fault(kind) or not refused)
-    return {"transient": transient, **({"kind": kind} if kind else {})}
+    return kind, may_help and (is_platform_fault(kind) or not refused)
+
+
+def blame_units(units: Iterable[FailedUnit]) -> tuple[str, bool]:
+    """The same of all that is missing: a kind of the platform only if nothing else went wrong."""
+    units = list(units)
+    kinds = sorted((unit.kind for unit in units), key=is_platform_fault)
+    may_help = all(unit.transient or is_platform_fault(unit.kind) for unit in units)
+    return next(iter(kinds), LEFT), may_help
 
 
 def name_some(lines: Sequence[str], elsewhere: str = "") -> str:

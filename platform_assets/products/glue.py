@@ -9,13 +9,16 @@ from typing import Any
 
 import dagster as dg
 
-from platform_assets.core.errors import PermanentError, is_platform_fault
-from platform_assets.core.units import Report
+from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.units import FailedUnit, Report
 from platform_assets.glue import (
+    LEFT,
     LOG_SECONDS,
     NAMED_FAILURES,
     Background,
-    fault_metadata,
+    blame_report,
+    blame_units,
+    make_failure,
     name_some,
     tell_finding,
 )
@@ -214,32 +217,34 @@ class _ProgressLines:
 
 
 def _fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResult]) -> None:
-    reasons = {
-        batch.key: results[batch].reason if batch in results else "it did not end"
+    failed = [
+        _blame(batch.key, results.get(batch))
         for batch in batches
         if batch not in results or results[batch].reason is not None
-    }
-    if not reasons:
+    ]
+    if not failed:
         return
-    named = [f"{cell}: {reason}" for cell, reason in reasons.items()]
-    raise dg.Failure(
-        description=f"{len(reasons)} of {len(batches)} batches failed; the others are complete. Running one again "
-        "reads only the products that were not read.\n" + name_some(named),
-        metadata={
-            "batches": len(batches),
-            "failed_batches": list(reasons),
-            "alerted": True,
-            **_blame_platform([results.get(read_batch(cell)) for cell in reasons]),
-        },
-        allow_retries=False,
+    kind, transient = blame_units(failed)
+    raise make_failure(
+        f"{len(failed)} of {len(batches)} batches failed; the others are complete. Running one again "
+        "reads only the products that were not read.\n"
+        + name_some([f"{each.unit_id}: {each.message}" for each in failed]),
+        kind,
+        transient=transient,
+        batches=len(batches),
+        failed_batches=[each.unit_id for each in failed],
+        alerted=True,
     )
 
 
-def _blame_platform(results: Sequence[BatchResult | None]) -> dict[str, Any]:
-    """The kind of the fault, where every batch that did not end met one of the platform: no batch is to blame."""
-    faults = [fault_metadata(result.report) if result else {} for result in results]
-    kinds = [fault.get("kind") for fault in faults]
-    return faults[0] if all(is_platform_fault(kind) for kind in kinds) else {}
+def _blame(cell: str, result: BatchResult | None) -> FailedUnit:
+    if result is None:
+        return FailedUnit(cell, LEFT, "it did not end", transient=True)
+    reason = result.reason or ""
+    if result.report.left:
+        kind, transient = blame_report(result.report)
+        return FailedUnit(cell, kind, reason, transient)
+    return FailedUnit(cell, "not_believed", reason)
 
 
 def split_day(
@@ -259,7 +264,7 @@ def split_day(
     )
     _tell_list(context, begun.listed, planned)
     if begun.listed.error is not None:
-        raise _fail_list(platform, day, begun)
+        raise _fail_list(platform, day, begun, begun.listed.error)
     return list(planned)
 
 
@@ -277,22 +282,18 @@ def _tell_list(
         tell_finding(context, SNAPSHOTS, finding, planned[0].batch.key)
 
 
-def _fail_list(platform: str, day: str, begun: BegunDay) -> dg.Failure:
-    error = begun.listed.error
+def _fail_list(platform: str, day: str, begun: BegunDay, error: PlatformError) -> dg.Failure:
     products = sum(len(each.products) for each in begun.planned)
     kept = (
         f"The {products} known products are looked at all the same."
         if products
         else "No product is known, so nothing is looked at."
     )
-    return dg.Failure(
-        description=f"{platform} {day}: the list of the shop could not be read: {error} {kept}",
-        metadata={
-            "kind": error.kind if error else "",
-            "transient": begun.listed.may_pass,
-            "batches": len(begun.planned),
-        },
-        allow_retries=False,
+    return make_failure(
+        f"{platform} {day}: the list of the shop could not be read: {error} {kept}",
+        error.kind,
+        transient=begun.listed.may_pass,
+        batches=len(begun.planned),
     )
 
 

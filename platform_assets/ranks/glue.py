@@ -6,6 +6,7 @@ No decisions about data.
 
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,12 +16,16 @@ import dagster as dg
 from platform_assets.core.days import SEOUL, day_of
 from platform_assets.core.errors import PermanentError, is_platform_fault
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import Progress
+from platform_assets.core.units import FailedUnit, Progress
 from platform_assets.glue import (
+    LEFT,
     NAMED_FAILURES,
     Background,
+    blame_units,
     fail_incomplete,
+    make_failure,
     name_some,
+    name_units,
     report_metadata,
     tell_finding,
     told_progress,
@@ -139,7 +144,7 @@ def read_days(
         TransientError: The store or the state database does not answer; what had ended was told.
         dg.Failure: Trackings have no rank of their day.
     """
-    missing: list[str] = []
+    missing: list[FailedUnit] = []
     again: datetime | None = None
     told = not ids
     for day in days:
@@ -150,20 +155,18 @@ def read_days(
                 _tell_day(context, services, result, ids, found)
                 missing += _list_missing(result)
         except PermanentError as error:
-            missing.append(f"{day}: {error}")
+            missing.append(FailedUnit(day, error.kind, str(error)))
             told = False
     if missing:
-        raise dg.Failure(
-            description=f"{len(missing)} ranks are missing; the others are recorded. Running today again fetches and "
+        raise make_failure(
+            f"{len(missing)} ranks are missing; the others are recorded. Running today again fetches and "
             "reads what is missing; another day can only be read again, from the pages that it has.\n"
-            + name_some(missing, "see the ledger"),
-            metadata={
-                "missing": len(missing),
-                "transient": again is not None,
-                # By an alert that lasts until the day is complete; that its last try failed, too, is told once more.
-                "alerted": told and (again is not None or not count_tries(context.run)),
-            },
-            allow_retries=False,
+            + name_some(name_units(missing), "see the ledger"),
+            blame_units(missing)[0],
+            transient=again is not None,
+            missing=len(missing),
+            # By an alert that lasts until the day is complete; that its last try failed, too, is told once more.
+            alerted=told and (again is not None or not count_tries(context.run)),
         )
 
 
@@ -187,10 +190,11 @@ def fail_missing_pages(crawl: Crawl, days: Sequence[str]) -> None:
     fail_incomplete(crawl.report, f"pages of {crawl.day}")
     past = [day for day in days if day != crawl.day]
     if past:
-        raise dg.Failure(
-            description=f"{crawl.day} is complete. Pages of {len(past)} earlier days cannot be fetched any more; what "
+        raise make_failure(
+            f"{crawl.day} is complete. Pages of {len(past)} earlier days cannot be fetched any more; what "
             f"is stored of them stays: {', '.join(past[:NAMED_FAILURES])}",
-            allow_retries=False,
+            "past_day",
+            transient=False,
         )
 
 
@@ -321,11 +325,11 @@ def _draw_movers(services: Services, result: DayResult) -> dict[str, Any]:
     return {"ranks_over_time": dg.MetadataValue.md(draw_pictures(pictures))} if pictures else {}
 
 
-def _list_missing(result: DayResult) -> list[str]:
+def _list_missing(result: DayResult) -> list[FailedUnit]:
     failed = [
-        f"{result.day} tracking {each.unit_id} ({each.kind}): {each.message}"
-        for each in result.failures
+        replace(each, unit_id=f"{result.day} tracking {each.unit_id}") for each in result.failures
     ]
     return failed + [
-        f"{result.day} tracking {number} (left): its page was not fetched" for number in result.left
+        FailedUnit(f"{result.day} tracking {number}", LEFT, "its page was not fetched")
+        for number in result.left
     ]

@@ -17,7 +17,16 @@ from dagster._core.definitions.data_version import (
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
-from platform_assets.glue import LOG_SECONDS, Background, name_some, tell_run_finding
+from platform_assets.core.units import FailedUnit
+from platform_assets.glue import (
+    LEFT,
+    LOG_SECONDS,
+    Background,
+    blame_units,
+    make_failure,
+    name_some,
+    tell_run_finding,
+)
 from platform_assets.services import Services
 from platform_assets.tags.keys import TenantSource, check_shard, read_tenant_source
 from platform_assets.tags.publishing import PublishedDictionary
@@ -237,33 +246,35 @@ class _Progress:
 def _fail_unfinished(cells: Cells, ends: Mapping[str, ShardOutcome]) -> None:
     """Raises a failure that lists the shards that are not whole, if there are any."""
     wanted = [name_cell(shard, place) for place, shards in cells.items() for shard in shards]
-    reasons = dict(_list_unfinished(wanted, ends))
-    if not reasons:
+    failed = list(_list_unfinished(wanted, ends))
+    if not failed:
         return
-    named = [f"{cell}: {reason}" for cell, reason in reasons.items()]
-    raise dg.Failure(
-        description=f"{len(reasons)} of {len(wanted)} shards are not whole; the others are complete. Re-executing this "
+    kind, transient = blame_units(failed)
+    raise make_failure(
+        f"{len(failed)} of {len(wanted)} shards are not whole; the others are complete. Re-executing this "
         "run does only the tables that are not done.\n"
-        + name_some(named, "see their result files"),
-        metadata={
-            "shards": len(wanted),
-            "shards_failed": len(reasons),
-            "failed_shards": list(reasons),
-            "failed_tables": _list_failed_tables(ends),
-        },
-        allow_retries=False,
+        + name_some(
+            [f"{each.unit_id}: {each.message}" for each in failed], "see their result files"
+        ),
+        kind,
+        transient=transient,
+        shards=len(wanted),
+        shards_failed=len(failed),
+        failed_shards=[each.unit_id for each in failed],
+        failed_tables=_list_failed_tables(ends),
     )
 
 
 def _list_unfinished(
     wanted: Sequence[str], ends: Mapping[str, ShardOutcome]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[FailedUnit]:
     for cell in wanted:
         end = ends.get(cell)
         if end is None:
-            yield cell, "its task did not end"
+            yield FailedUnit(cell, LEFT, "its task did not end", transient=True)
         elif end.reason is not None:
-            yield cell, end.reason
+            kind, transient = blame_units(end.blamed)
+            yield FailedUnit(cell, kind, end.reason, transient)
 
 
 def _list_failed_tables(ends: Mapping[str, ShardOutcome]) -> list[str]:

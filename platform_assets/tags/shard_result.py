@@ -54,6 +54,7 @@ class TableResult:
         unsure_syllables: See `lines.ReadNotes`.
         error_kind: Why it failed.
         error_message: Likewise, for people.
+        transient: Whether another try may help.
     """
 
     table_id: str
@@ -69,6 +70,7 @@ class TableResult:
     unsure_syllables: int = 0
     error_kind: str | None = None
     error_message: str | None = None
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class ShardResult:
         whole: Whether all tables of the shard are done and its summary is written.
         error_kind: Why the attempt ended early, or wrote no summary.
         error_message: Likewise, for people.
+        transient: Whether another attempt may help.
     """
 
     shard: str
@@ -98,6 +101,7 @@ class ShardResult:
     whole: bool = False
     error_kind: str | None = None
     error_message: str | None = None
+    transient: bool = False
 
     @property
     def failed(self) -> list[TableResult]:
@@ -208,6 +212,7 @@ class ResultFile:
             left_out=left_out,
             error_kind=error.kind if error else None,
             error_message=self._hide(error.message) if error else None,
+            transient=isinstance(error, TransientError),
         )
         for _ in range(_LAST_TRIES - 1):
             with suppress(TransientError):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.jobs import Job, JobRunner, TaskEnd, TaskState
 from platform_assets.core.objects import ObjectExistsError, ObjectStore
+from platform_assets.core.units import FailedUnit
 from platform_assets.tags.keys import MOST_SHARDS, TenantSource
 from platform_assets.tags.manifest import (
     Manifest,
@@ -27,6 +28,9 @@ from platform_assets.tags.tables import list_tables
 
 POLL_SECONDS = 5.0
 """Between two looks at the results of running tasks: each reads a small object per running shard."""
+
+TASK_DIED = "task_died"
+"""Kind of a task that ended before it could say why."""
 
 NAMED_TABLES = 5
 """Failed tables that a shard's reason names; its result file has all of them."""
@@ -45,6 +49,25 @@ class ShardOutcome:
     shard: str
     result: ShardResult | None
     reason: str | None
+
+    @property
+    def blamed(self) -> list[FailedUnit]:
+        """What went wrong in one that is not whole: its tables, else its attempt, else its task, which may pass."""
+        result = self.result
+        if result is None or not (result.failed or result.error_kind):
+            return [FailedUnit(self.shard, TASK_DIED, self.reason or "", transient=True)]
+        if result.failed:
+            return [
+                FailedUnit(
+                    table.table_id,
+                    table.error_kind or "",
+                    table.error_message or "",
+                    table.transient,
+                )
+                for table in result.failed
+            ]
+        kind, message = result.error_kind or "", result.error_message or ""
+        return [FailedUnit(self.shard, kind, message, result.transient)]
 
 
 @dataclass(frozen=True, slots=True)

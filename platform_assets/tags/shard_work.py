@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from platform_assets.core.engine import run_units
-from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
+from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
@@ -198,6 +198,8 @@ class _ShardRun:
         while True:
             try:
                 await self._merge_once()
+            except _StoppedError:
+                raise
             except TransientError as error:
                 failures += 1
                 wait = retry.next_wait(failures, error, draw=0.0)  # nobody else waits for it
@@ -261,12 +263,13 @@ class _ShardRun:
                 seconds=round(outcome.seconds, 3),
                 error_kind=outcome.error_kind,
                 error_message=outcome.error_message,
+                transient=outcome.transient,
                 **(outcome.detail or {}),
             )
         )
 
 
-class _StoppedError(PermanentError):
+class _StoppedError(TransientError):
     """The task was asked to stop."""
 
     default_kind = "stopped"

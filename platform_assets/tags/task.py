@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.errors import PermanentError, PlatformError, TransientError
 from platform_assets.core.forks import ForkServer, call_once
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.signals import restore_signals
@@ -135,6 +135,7 @@ class TaskProgram:
                 waiting=len(task.manifest.select(task.shard)),
                 error_kind=error.kind,
                 error_message=mask_markup(error.message),
+                transient=isinstance(error, TransientError),
             )
             key = result_key(task.manifest.job_id, task.shard)
             self._open_store().put(key, encode_result(result))

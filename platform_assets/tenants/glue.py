@@ -16,13 +16,22 @@ import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
-from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.errors import PermanentError, PlatformError, TransientError
 from platform_assets.core.months import check_month
-from platform_assets.core.units import JsonObject, Progress, Report, UnitOutcome, UnitState
+from platform_assets.core.units import (
+    FailedUnit,
+    JsonObject,
+    Progress,
+    Report,
+    UnitOutcome,
+    UnitState,
+)
 from platform_assets.glue import (
     NAMED_FAILURES,
     ProgressLog,
-    fault_metadata,
+    blame_report,
+    make_failure,
+    missing_units,
     name_some,
     name_units,
     report_metadata,
@@ -367,30 +376,28 @@ def tell_failed(context: Context, outcome: UnitOutcome) -> None:
         context.instance.report_dagster_event(event, context.run.run_id)
 
 
-def fail_cells(report: Report, customers: Sequence[str] = ()) -> None:
+def fail_cells(report: Report, customers: Sequence[FailedUnit] = ()) -> None:
     """Raises a failure that lists what is not done, if there is anything.
 
     Args:
         report: How the cells went.
-        customers: Why tables of customers could not be built, a line each.
+        customers: Tables of customers that could not be built.
     """
     if report.complete and not customers:
         return
-    named = [*name_units(report), *customers]
-    raise dg.Failure(
-        description=f"{_count_cells(report)}"
+    kind, transient = blame_report(report, customers)
+    raise make_failure(
+        f"{_count_cells(report)}"
         + (f" ({report.stopped})" if report.stopped else "")
         + (f", customers of {len(customers)} tenants could not be built" if customers else "")
         + ". The orchestrator tries what failed or is left again by itself; re-executing this run does only that.\n"
-        + name_some(named, "see the state table"),
-        metadata={
-            **report_metadata(report),
-            **fault_metadata(report),
-            # A month that fails is tried again by itself; when it has failed for good its tenant's alert says so.
-            "alerted": not customers and not report.left,
-            "failed_cells": [u.unit_id for u in report.failures],
-        },
-        allow_retries=False,
+        + name_some(name_units([*missing_units(report), *customers]), "see the state table"),
+        kind,
+        transient=transient,
+        **report_metadata(report),
+        # A month that fails is tried again by itself; when it has failed for good its tenant's alert says so.
+        alerted=not customers and not report.left,
+        failed_cells=[u.unit_id for u in report.failures],
     )
 
 
@@ -417,18 +424,19 @@ def customers_metadata(result: CustomersResult) -> dict[str, Any]:
 
 def refresh_customers(
     context: dg.OpExecutionContext, services: Services, tenant_ids: Collection[str]
-) -> list[str]:
+) -> list[FailedUnit]:
     """Builds the customers of tenants whose months are new, and materializes each.
 
     Returns:
-        A line for each tenant for which that failed; the others are built all the same.
+        The tenants for which that failed; the others are built all the same.
     """
-    failed: list[str] = []
+    failed: list[FailedUnit] = []
     for tenant_id in sorted(set(services.due_customers()) & set(tenant_ids)):
         try:
             result = services.build_customers(tenant_id)
         except PlatformError as error:
-            failed.append(f"customers of {tenant_id} ({error.kind}): {error}")
+            may_help = isinstance(error, TransientError)
+            failed.append(FailedUnit(f"customers of {tenant_id}", error.kind, str(error), may_help))
             continue
         context.log_event(
             dg.AssetMaterialization(

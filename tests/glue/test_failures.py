@@ -14,6 +14,7 @@ from platform_assets.core.units import FailedUnit, Progress, Report
 from platform_assets.glue import (
     LOG_SECONDS,
     NAMED_FAILURES,
+    blame_units,
     explained_failures,
     fail_incomplete,
     told_progress,
@@ -140,3 +141,24 @@ def test_progress_is_logged_now_and_then_and_not_at_every_call(lines: Lines):
             tell(Progress(100, second, 1, 2, 8, float(second)))
     assert len(lines.lines) == 60 // LOG_SECONDS
     assert lines.lines[0] == "games: 17 of 100 units, 1 failed, 8 running, 15 s"
+
+
+@pytest.mark.parametrize(
+    ("units", "blamed"),
+    [
+        ([], ("left", True)),
+        ([FailedUnit("1", "gone", ""), FailedUnit("2", "timeout", "", True)], ("gone", False)),
+        (
+            [FailedUnit("1", "object_store_full", ""), FailedUnit("2", "no_space", "")],
+            ("object_store_full", True),
+        ),
+        (
+            [FailedUnit("1", "object_store_full", ""), FailedUnit("2", "timeout", "", True)],
+            ("timeout", True),
+        ),
+    ],
+)
+def test_the_platform_is_blamed_only_if_nothing_else_went_wrong(
+    units: list[FailedUnit], blamed: tuple[str, bool]
+):
+    assert blame_units(units) == blamed

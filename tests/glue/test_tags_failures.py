@@ -109,6 +109,8 @@ def test_tables_that_hang_or_crash_fail_their_shards_alone_and_the_next_run_does
     assert sorted(failure.metadata["failed_tables"].value) == [
         f"{PLACE.key}/{table_id}" for table_id in sorted(FAILING)
     ]
+    assert failure.metadata["kind"].value in FAILING.values()
+    assert failure.metadata["transient"].value is True, "the sensor runs starts it again"
     for key in SHARD_KEYS:
         assert rig.done(key) == {*SHARDS} - {*failed.values()}
 

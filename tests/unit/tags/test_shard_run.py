@@ -10,7 +10,7 @@ from platform_assets.core.jobs import TaskState
 from platform_assets.tags.keys import TenantSource, result_key
 from platform_assets.tags.manifest import Manifest, WorkSettings
 from platform_assets.tags.shard_result import ShardResult, TableResult, TableState
-from platform_assets.tags.shard_run import JobProgress, ShardOutcome, run_shards
+from platform_assets.tags.shard_run import TASK_DIED, JobProgress, ShardOutcome, run_shards
 from tests.fakes.job_runner import Script, ScriptedRunner, Stage
 from tests.fakes.memory_objects import MemoryObjectStore
 from tests.fakes.virtual_time import virtual_time
@@ -108,10 +108,9 @@ def done(table_id: str, seconds: float = 0.0) -> TableResult:
     return TableResult(table_id, TableState.DONE, seconds=seconds)
 
 
-def failed(table_id: str) -> TableResult:
-    return TableResult(
-        table_id, TableState.FAILED, error_kind="timeout", error_message="it took too long"
-    )
+def failed(table_id: str, kind: str = "timeout", *, transient: bool = False) -> TableResult:
+    ended = TableResult(table_id, TableState.FAILED, error_kind=kind, transient=transient)
+    return replace(ended, error_message="it took too long")
 
 
 # What the runner is given.
@@ -503,3 +502,32 @@ async def test_a_slow_look_at_a_shard_does_not_undo_what_its_end_has_told():
 
     await rig.run(script, ["00"], poll_seconds=0)
     assert rig.progress[0].done == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "blamed"),
+    [
+        (None, [(TASK_DIED, True)]),
+        (result_of("00", waiting=3, ended=False), [(TASK_DIED, True)]),
+        (
+            result_of("00", error_kind="stopped", error_message="asked to stop", transient=True),
+            [("stopped", True)],
+        ),
+        (
+            result_of("00", error_kind="no_dictionary", error_message="none"),
+            [("no_dictionary", False)],
+        ),
+        (
+            result_of(
+                "00", done("a"), failed("b", "timeout", transient=True), failed("c", "bad_csv")
+            ),
+            [("timeout", True), ("bad_csv", False)],
+        ),
+    ],
+    ids=["no result", "killed", "stopped", "refused", "tables failed"],
+)
+def test_a_shard_that_is_not_whole_says_what_is_to_blame_and_whether_it_may_pass(
+    result: ShardResult | None, blamed: list[tuple[str, bool]]
+):
+    outcome = ShardOutcome("00", result, "it is not whole")
+    assert [(each.kind, each.transient) for each in outcome.blamed] == blamed

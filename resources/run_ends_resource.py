@@ -50,7 +50,11 @@ TRANSIENT, PERMANENT = "transient", "permanent"
 MESSAGE_LENGTH = 1000
 
 
-def tries_again(minutes: Sequence[float] = (2, 5, 15, 30)) -> dict[str, str]:
+SECOND_CHANCES: Sequence[float] = (2, 5, 15, 30, 60, 120)
+"""Minutes between tries: an upstream that is down for two hours, as for maintenance at night, costs no day."""
+
+
+def tries_again(minutes: Sequence[float] = SECOND_CHANCES) -> dict[str, str]:
     """The tag for a job whose failed runs get another chance, that long after each failure.
 
     A run gets it if each of its failed steps failed for a while: it raised a `TransientError`, or a `dg.Failure` whose

@@ -14,7 +14,7 @@ from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.owner import describe_owner
 from platform_assets.products.listing import ListReport
 from platform_assets.shop_services import BegunDay
-from resources.run_ends_resource import TRY_TAG
+from resources.run_ends_resource import SECOND_CHANCES, TRY_TAG
 from tests.glue.tenants_rig import Rig, TenantRun
 from tests.glue.tenants_shops import write_shops
 
@@ -96,14 +96,19 @@ def test_a_try_that_succeeds_ends_the_alert_and_the_tries(rig: Rig, shop: Shop):
 def test_work_that_fails_at_each_try_is_told_of_once_more(rig: Rig, shop: Shop):
     shop.error = AWAY
     tags: dict[str, str] = {}
-    for _ in range(4):
+    down = 0.0
+    for wait in SECOND_CHANCES:
         set_clock(rig, split(rig, tags))
-        pass_minutes(rig, 31)
+        pass_minutes(rig, wait - 0.1)
+        assert not rig.tick("runs").requests
+        pass_minutes(rig, 0.2)
+        down += wait
         (request,) = rig.tick("runs").requests
         tags = dict(request.tags)
         assert alerts(rig, "run_given_up") == []
+    assert down >= 180, "a shop that is down for two hours is reached again"
     set_clock(rig, split(rig, tags))
-    pass_minutes(rig, 31)
+    pass_minutes(rig, 121)
     assert not rig.tick("runs").requests
     assert alerts(rig, "run_given_up") == ["product_day musinsa"]
 

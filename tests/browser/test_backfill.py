@@ -16,7 +16,7 @@ from resources.state.tables import tenant_month_states as states
 from sandbox.tenants.truth import read_truth
 from tests.integration.tenants.rig import Platform, running, wait_until, write_tenants
 
-GOOD = 9
+GOOD = 4
 MONTHS = 24
 BAD = "bad-missing-table"
 EXHAUSTED = "tenant-0004"

@@ -13,7 +13,7 @@ import pytest
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.glue import Background
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds after which something that must come is given up."""
 
 Tell = Callable[[int], None]

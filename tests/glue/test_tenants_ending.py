@@ -23,7 +23,7 @@ from tests.glue.tenants_shops import MONTHS, write_shops
 
 ONE, TWO = "tenant-0001", "tenant-0002"
 COMPLETED, PENDING = MonthStatus.COMPLETED, MonthStatus.PENDING
-SECONDS = 120.0
+SECONDS = 600.0
 """More than anything here takes: what waits for it has failed."""
 
 OpenRig = Callable[..., AbstractContextManager[Rig]]

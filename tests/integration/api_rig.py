@@ -24,7 +24,7 @@ TOKENS = ",".join(
     f"{name}:{role}:{hashlib.sha256(token.encode()).hexdigest()}"
     for name, role, token in (("olga", "operate", OPERATE), ("rita", "read", READ))
 )
-START_SECONDS = 180
+START_SECONDS = 600
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.architecture.source_tree import ROOT
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 600.0
 """How long a test waits for what takes moments on a quiet machine."""
 
 

@@ -12,7 +12,7 @@ from tests.contract.state.postgres import temporary_schema
 from tests.integration.api_rig import Door, dagster_home, serving, sign_daemons
 
 BATCH = "/api/v2/batch"
-RECOVERY_SECONDS = 60
+RECOVERY_SECONDS = 600
 BODY = {"tenant_id": "acme", "source": {"url": "sqlite:////data/shop.db"}}
 
 
@@ -24,6 +24,11 @@ def ask_until(client: httpx.Client, wanted: Callable[[httpx.Response], bool]) ->
         health = client.get(f"{BATCH}/health")
         if wanted(health) or clock.monotonic() > end:
             return health
+
+
+def is_failing(check: str) -> Callable[[httpx.Response], bool]:
+    """That one alone: on a busy machine the answer of another may come too late once."""
+    return lambda health: failing(health) == [check]
 
 
 def failing(health: httpx.Response) -> list[str]:
@@ -41,8 +46,7 @@ def test_a_postgresql_that_stops_and_starts_is_told_and_recovered_from(tmp_path:
         assert through_door != url
         with serving(tmp_path, SLUICE_STATE_URL=through_door) as client:
             # Started without its database: it lives, and says what is missing.
-            health = client.get(f"{BATCH}/health")
-            assert health.status_code == 503
+            health = ask_until(client, is_failing("state_database"))
             assert failing(health) == ["state_database"]
             check_problem(client.get(f"{BATCH}/status"))
 
@@ -53,7 +57,7 @@ def test_a_postgresql_that_stops_and_starts_is_told_and_recovered_from(tmp_path:
             assert client.get(f"{BATCH}/status").json()["tenants"]["total"] == 1
 
             door.shut()
-            health = ask_until(client, lambda health: health.status_code == 503)
+            health = ask_until(client, is_failing("state_database"))
             assert failing(health) == ["state_database"]
             for response in (
                 client.get(f"{BATCH}/advertisers"),
@@ -81,14 +85,14 @@ def check_problem(response: httpx.Response) -> None:
 @pytest.mark.slow
 def test_a_daemon_without_a_sign_of_life_and_a_lost_folder_are_told(tmp_path: Path):
     with dagster_home(tmp_path / "dagster") as instance, serving(tmp_path) as client:
-        health = client.get(f"{BATCH}/health")
+        health = ask_until(client, is_failing("dagster_daemon"))
         assert (health.status_code, failing(health)) == (503, ["dagster_daemon"])
         sign_daemons(instance)
         assert failing(ask_until(client, lambda health: health.status_code == 200)) == []
         shutil.rmtree(tmp_path / "objects")
         # A file where the folder of the store belongs.
         (tmp_path / "objects").write_text("in the way")
-        health = ask_until(client, lambda health: health.status_code == 503)
+        health = ask_until(client, is_failing("object_store"))
         assert failing(health) == ["object_store"]
         (tmp_path / "objects").unlink()
         assert failing(ask_until(client, lambda health: health.status_code == 200)) == []

@@ -14,7 +14,7 @@ from tests.integration.api_rig import serving
 from tests.integration.tenants.rig import running, wait_until
 
 TRACKINGS = "/api/v2/batch/rank-trackings"
-RUN_SECONDS = 240.0
+RUN_SECONDS = 600.0
 
 
 class OpenApi(BaseHTTPRequestHandler):

@@ -39,7 +39,7 @@ def start(scenario: str, folder: Path) -> Generator[subprocess.Popen[str]]:
 
 def play(scenario: str, folder: Path, *calls: dict[str, Any]) -> Any:
     with start(scenario, folder) as program:
-        out, err = program.communicate(json.dumps(calls), timeout=60)
+        out, err = program.communicate(json.dumps(calls), timeout=600)
     assert program.returncode == 0, err
     return json.loads(out.splitlines()[-1])
 
@@ -73,7 +73,7 @@ def test_errors_come_back_by_class_kind_and_message(tmp_path: Path):
 def test_a_defect_is_logged_by_its_place_and_not_by_its_words(tmp_path: Path):
     with start("one_by_one", tmp_path) as program:
         calls = json.dumps([{"do": "raise", "text": "of 010-1234-5678"}])
-        out, err = program.communicate(calls, timeout=60)
+        out, err = program.communicate(calls, timeout=600)
     assert program.returncode == 0, err
     *logged, said = out.splitlines()
     ((name, kind, message, _),) = json.loads(said)
@@ -138,7 +138,7 @@ def test_nobody_outlives_the_caller(tmp_path: Path, number: int):
 def test_without_its_server_a_caller_is_told_and_no_child_is_left(tmp_path: Path, number: int):
     with start("wait_for_ever", tmp_path) as program:
         os.kill(wait_for_calls(program, tmp_path), number)
-        out, err = program.communicate(timeout=60)
+        out, err = program.communicate(timeout=600)
     assert program.returncode == 0, err
     assert [each[1] for each in json.loads(out.splitlines()[-1])] == ["fork_server_died"] * 2
     wait_until_gone(list_pids(tmp_path))

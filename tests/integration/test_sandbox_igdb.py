@@ -66,7 +66,7 @@ def test_it_says_where_it_listens_and_stops_cleanly_when_told_to():
             line = process.stdout.readline()
             assert line.startswith("sandbox igdb listening on http://127.0.0.1:")
             process.send_signal(number)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=600)
         assert (process.returncode, out, err) == (0, "", "")
 
 

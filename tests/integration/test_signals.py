@@ -13,7 +13,7 @@ import pytest
 from tests.architecture.source_tree import ROOT
 from tests.integration.processes import deaf, wait_until
 
-END_SECONDS = 120.0
+END_SECONDS = 600.0
 
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "the API": ("api",),

@@ -25,7 +25,7 @@ from tests.contract.state.postgres import temporary_schema
 
 SPAWN = multiprocessing.get_context("spawn")
 SCOPE = Scope("games/raw", "", "2026-11-20")
-ANSWER_SECONDS = 240
+ANSWER_SECONDS = 600
 
 
 class Barrier(Protocol):

@@ -18,7 +18,7 @@ from platform_assets.core.errors import PlatformError
 from platform_assets.settings import Settings
 from tests.integration.games.rig import collect_day, merge, opened
 
-ANSWER_SECONDS = 240
+ANSWER_SECONDS = 600
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ KILLS, SHARE = 20, 5
 """All of them in `make soak`."""
 
 RATE = 8.0
-WAIT_SECONDS = 300.0
+WAIT_SECONDS = 600.0
 MOST_REPEATED = 6
 """Requests whose work a kill may lose: two for a plan not stored yet, or at 8 a second those of the quarter of a second
 that the ledger's batch may be old, and those on the way."""

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-_SECONDS = 120.0
+_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)

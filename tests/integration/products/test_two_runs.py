@@ -25,7 +25,7 @@ DAY, PACE = "2026-11-20", 40
 PRODUCTS = 200
 """Four batches."""
 
-SECONDS = 240.0
+SECONDS = 600.0
 IDS = [str(number) for number in range(1, PRODUCTS + 1)]
 
 

@@ -15,7 +15,7 @@ from platform_assets.settings import child_environment
 from tests.integration.processes import is_gone, wait_until
 from tests.integration.ranks.rig import Rig
 
-SECONDS = 120.0
+SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)

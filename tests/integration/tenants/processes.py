@@ -16,7 +16,7 @@ from pathlib import Path
 END_SECONDS = 5.0
 """Between asking a session to end and killing what is left of it."""
 
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 600.0
 """For a program that is to end by itself."""
 
 

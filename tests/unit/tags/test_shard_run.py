@@ -21,7 +21,7 @@ WORK = WorkSettings("abc")
 SIZES = {"a": 30, "b": 20, "c": 10}
 """Dealt to three shards: `a` to 00, `b` to 01, `c` to 02."""
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds after which something that must come is given up."""
 
 

@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.reliability.clients import BODY_BYTES, CLIENTS, Attempt, Client, Try
-from benchmarks.reliability.misbehaving import KINDS, Kind, MisbehavingUpstream
+from benchmarks.reliability.misbehaving import KINDS, Kind, MisbehavingUpstream, make_bomb
 from benchmarks.tables import format_table, write_json
 from platform_assets.core.errors import PlatformError
 
@@ -134,6 +134,7 @@ def _serve(name: str, port: int, pipe: Connection) -> None:
 
 
 async def _serve_client(client: Client, port: int, pipe: Connection) -> None:
+    make_bomb()  # takes a second, in which nobody else would be answered
     async with MisbehavingUpstream(client.find_good(port), client.marker) as upstream:
         kinds: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
         pipe.send(upstream.port)

@@ -24,6 +24,8 @@ def sum_reports(reports: Collection[Report], now: datetime) -> Report:
         seconds=max((report.seconds for report in reports), default=0.0),
         failures=tuple(failure for report in reports for failure in report.failures),
         stopped="; ".join(reasons) or None,
+        stop_kind=next((each.stop_kind for each in reports if each.stop_kind is not None), None),
+        given_back=tuple(unit for report in reports for unit in report.given_back),
         started_at=min((report.started_at for report in reports), default=now),
     )
 

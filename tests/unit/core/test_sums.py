@@ -18,6 +18,14 @@ def test_reports_add_up_and_keep_every_failure_and_reason():
     assert total.stopped == "deadline: 2 s; refused"
 
 
+def test_a_fault_of_the_platform_in_one_of_them_is_one_of_all():
+    given_back = (FailedUnit("c", "object_store_full", "no room"),)
+    stopped = replace(ONE, stop_kind="object_store_full", given_back=given_back)
+    total = sum_reports([replace(ONE, stopped=None), stopped, ONE], START)
+    assert total.stop_kind == "object_store_full"
+    assert total.given_back == given_back
+
+
 def test_no_report_is_a_complete_one():
     assert sum_reports([], START) == Report(0, 0, 0, 0, 0, 0, 0.0, (), None, START)
     assert sum_reports([], START).complete

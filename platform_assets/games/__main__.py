@@ -7,7 +7,7 @@ are what a person does about records and deletions that were not believed.
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from platform_assets.command_line import run_command
 from platform_assets.core.errors import PermanentError
@@ -58,8 +58,7 @@ _MAINTENANCE = {
 def _maintain(services: Services, asked: argparse.Namespace) -> Iterable[str]:
     entity = find_entity(asked.entity)
     if asked.command == "accept":
-        merged = services.merge_games(entity, accepted=True)
-        return [f"{entity.name}: {merged.rows} rows, {merged.deleted} of them deleted"]
+        return _accept(services, entity)
     if asked.command == "give-up":
         known = give_up(services.objects, entity.name, asked.ids)
     else:
@@ -68,6 +67,18 @@ def _maintain(services: Services, asked: argparse.Namespace) -> Iterable[str]:
         *(f"{each.id} {each.kind}: {each.message}" for each in known.odd),
         *(f"{each} given up" for each in known.given_up),
     ]
+
+
+def _accept(services: Services, entity: Entity) -> Iterator[str]:
+    merged = services.merge_games(entity, accepted=True)
+    yield f"{entity.name}: {merged.rows} rows, {merged.deleted} of them deleted"
+    if merged.unmerged:
+        raise PermanentError(
+            "\n".join(
+                f"not merged: {each.name} ({each.kind}): {each.message}" for each in merged.unmerged
+            ),
+            kind=merged.unmerged[0].kind,
+        )
 
 
 async def _print_records(

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from platform_assets.command_line import run_command
 from platform_assets.core.errors import PermanentError
 from platform_assets.services import Services
-from platform_assets.tenants.importing import describe
+from platform_assets.tenants.importing import describe, refuse_problems
 from platform_assets.tenants.registration import plan_tenant
 from platform_assets.tenants.tenant import SourceSettings, TenantType
 from resources.state.tenants import TenantFilter
@@ -126,12 +126,7 @@ def _import(services: Services, asked: argparse.Namespace) -> Iterator[str]:
         yield f"{len(services.tenants.import_tenants(plan.tenants))} imported"
     else:
         yield "nothing was stored: add --apply"
-    if plan.problems:
-        raise PermanentError(
-            f"{len(plan.problems)} rows could not be read, see above; correct them and import again: what is there "
-            "stays as it is",
-            kind="bad_import",
-        )
+    refuse_problems(plan)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ from platform_assets.tenants.tenant import SourceSettings, Tenant, TenantType, c
 
 T = TypeVar("T")
 
+MOST_NAMED = 20
+"""Problems that the reason of a failed import names; `describe` has all of them."""
+
 DEFAULT_TABLE = "events"
 """Table of events where a row names none."""
 
@@ -83,6 +86,23 @@ def describe(plan: ImportPlan, known: Collection[str]) -> list[str]:
     lines += [f"import {_describe_tenant(tenant)}" for tenant in missing]
     lines += [f"problem in {problem}" for problem in plan.problems]
     return lines
+
+
+def refuse_problems(plan: ImportPlan) -> None:
+    """Ends an import of which some rows are no tenants, once the good ones are done with.
+
+    Raises:
+        PermanentError: kind `bad_import`: names the rows.
+    """
+    if plan.problems:
+        rows = [f"problem in {problem}" for problem in plan.problems[:MOST_NAMED]]
+        more = len(plan.problems) - len(rows)
+        raise PermanentError(
+            f"{len({problem.line for problem in plan.problems})} rows could not be read; correct them and import "
+            "again: what is there stays as it is\n"
+            + "\n".join([*rows, *([f"... and {more} more, see the log"] if more else [])]),
+            kind="bad_import",
+        )
 
 
 def _plan(

@@ -20,6 +20,7 @@ from platform_assets.tenants.glue import (
     refresh_customers,
 )
 from platform_assets.tenants.importing import describe as describe_import
+from platform_assets.tenants.importing import refuse_problems
 from platform_assets.tenants.tenant import MonthStatus, name_cell, split_cell
 from platform_assets.tenants.transitions import is_stale
 
@@ -118,14 +119,14 @@ def tenant_cycle() -> None:
 def read_legacy_tenants(
     context: dg.OpExecutionContext, config: ImportConfig, services: dg.ResourceParam[Services]
 ) -> None:
-    """Reads, says what it would do, and does it if asked to."""
+    """Reads, says what it would do, and does it if asked to; rows that are no tenants fail it, after the others."""
     with explained_failures():
         plan = services.plan_import(config.path, config.table)
         context.log.info("\n".join(describe_import(plan, services.tenants.ids())))
         added = services.tenants.import_tenants(plan.tenants) if config.apply else []
-    context.add_output_metadata(
-        {"tenants": len(plan.tenants), "problems": len(plan.problems), "imported": len(added)}
-    )
+        context.log.info("%d imported", len(added))
+        refuse_problems(plan)
+    context.add_output_metadata({"tenants": len(plan.tenants), "imported": len(added)})
 
 
 @dg.job(

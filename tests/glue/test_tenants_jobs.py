@@ -50,7 +50,6 @@ def run_import(rig: Rig, path: str, *, apply: bool = False, table: str = "advert
 
 def test_an_import_is_a_dry_run_unless_it_is_to_apply(rig: Rig, legacy: Path):
     run = run_import(rig, str(legacy))
-    assert run.success
     assert rig.services.tenants.ids() == []
     assert "2 to import, 0 already there, problems: 2" in run.messages
     assert f"import {ONE} (Shop one), completed up to {MONTHS[2]}" in run.messages
@@ -61,12 +60,27 @@ def test_an_applied_import_adds_existing_tenants_and_leaves_those_alone_that_are
 ):
     rig.add_existing(TWO)
     before = rig.services.tenants.get(TWO)
+    legacy.write_text(LEGACY.rpartition("no good")[0], encoding="utf-8")
     assert run_import(rig, str(legacy), apply=True).success
     assert run_import(rig, str(legacy), apply=True).success
     assert rig.services.tenants.ids() == [ONE, TWO]
     added = rig.services.tenants.get(ONE)
     assert (added.tenant_type, added.last_completed_month) == (TenantType.EXISTING, MONTHS[2])
     assert rig.services.tenants.get(TWO) == before
+
+
+@pytest.mark.parametrize("apply", [True, False])
+def test_rows_that_are_no_tenants_fail_the_import_by_name_after_the_good_ones_are_there(
+    rig: Rig, legacy: Path, *, apply: bool
+):
+    run = run_import(rig, str(legacy), apply=apply)
+    assert not run.success
+    assert rig.services.tenants.ids() == ([ONE, TWO] if apply else [])
+    text, metadata = run.failure
+    assert "1 rows could not be read" in text
+    assert "problem in line 4, advertiser_id: " in text
+    assert "problem in line 4, last_completed_month: " in text
+    assert (metadata["kind"], metadata["transient"]) == ("bad_import", False)
 
 
 def test_an_import_reads_a_table_of_any_database(rig: Rig, tmp_path: Path):

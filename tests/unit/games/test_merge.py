@@ -29,8 +29,8 @@ GAMES = find_entity("games")
 class Shelf:
     """A store whose days are published by hand."""
 
-    def __init__(self) -> None:
-        self.objects = MemoryObjectStore()
+    def __init__(self, objects: ObjectStore | None = None) -> None:
+        self.objects = objects or MemoryObjectStore()
         self.clock = FakeClock()
         self.generations: dict[str, int] = {}
 

@@ -58,7 +58,8 @@ def test_accept_says_what_it_could_not_merge_for_another_reason(
     assert main(["accept", "games"]) == 1
     out, reason = capsys.readouterr()
     assert out == "games: 51 rows, 0 of them deleted\n"
-    assert reason.startswith("not merged: 2026-11-21 (")
+    assert reason.startswith("not merged: 2026-11-21/1/")
+    assert "(damaged_part)" in reason
 
 
 def test_accept_of_a_table_that_was_never_collected_says_so(capsys: pytest.CaptureFixture[str]):

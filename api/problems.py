@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from api.schemas import PATTERN_WORDS
 from platform_assets.core.errors import PermanentError, PlatformError, TransientError
 
 MEDIA_TYPE = "application/problem+json"
@@ -167,13 +168,20 @@ async def _handle_invalid(request: Request, error: Exception) -> Response:
     errors = [
         {
             "where": ".".join(str(part) for part in item["loc"]),
-            "detail": str(item["msg"]),
+            "detail": _word(item),
             "kind": str(item["type"]),
         }
         for item in cast("Sequence[Mapping[str, Any]]", error.errors())
     ]
     detail = "; ".join(f"{item['where']}: {item['detail']}" for item in errors[:5])
     return Problem("bad_request", detail, errors=errors).respond(request.scope)
+
+
+def _word(item: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in words: a pattern is for programs."""
+    pattern = item.get("ctx", {}).get("pattern")
+    words = PATTERN_WORDS.get(pattern)
+    return f"{str(item.get('input'))[:60]!r} is no {words}" if words else str(item["msg"])
 
 
 async def _handle_http(request: Request, error: Exception) -> Response:

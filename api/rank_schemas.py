@@ -6,11 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from api.schemas import MOST_ITEMS, FilterText, Given, Taken
+from api.schemas import DAY_PATTERN, MOST_ITEMS, FilterText, Given, Taken
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.tracking import CUSTOMER_LENGTH, KEYWORD_LENGTH, TrackingStatus
-
-DAY_PATTERN = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 
 def _check_date(day: str) -> str:

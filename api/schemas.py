@@ -17,6 +17,15 @@ TENANT_ID_PATTERN = r"^[A-Za-z0-9](\.?[A-Za-z0-9_-])*\.?$"
 
 MONTH_PATTERN = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
 
+DAY_PATTERN = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+
+PATTERN_WORDS = {
+    TENANT_ID_PATTERN: "tenant id: 1 to 50 letters, digits, `_`, `-` and single dots, the first a letter or digit",
+    MONTH_PATTERN: "month: months are written YYYY-MM, such as 2026-01",
+    DAY_PATTERN: "day: days are written YYYY-MM-DD, such as 2026-11-20",
+}
+"""What somebody is told whose value does not fit."""
+
 TenantId = Annotated[
     str,
     Field(pattern=TENANT_ID_PATTERN, min_length=1, max_length=50, examples=["acme"]),

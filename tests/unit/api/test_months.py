@@ -365,3 +365,30 @@ async def test_of_twenty_triggers_at_the_same_moment_one_starts_a_run(
     assert sorted(response.status_code for response in responses) == [202, *[409] * 19]
     assert len(runs.launched) == 1
     assert [entry.status for entry in audited(services)].count(202) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "advertisers/a b/backfill-progress",
+            "path.tenant_id: 'a b' is no tenant id: 1 to 50 letters, digits",
+        ),
+        (
+            "advertisers/a..b/backfill-progress",
+            "path.tenant_id: 'a..b' is no tenant id: 1 to 50 letters",
+        ),
+        (
+            "advertisers/acme/retry/2026-1",
+            "path.month: '2026-1' is no month: months are written YYYY-MM",
+        ),
+        ("rank-days/20261120", "path.day: '20261120' is no day: days are written YYYY-MM-DD"),
+    ],
+)
+async def test_a_bad_id_in_a_path_is_told_in_words_and_not_by_a_pattern(
+    client: httpx.AsyncClient, path: str, said: str
+):
+    method = "POST" if "/retry/" in path else "GET"
+    problem = (await client.request(method, f"{BATCH}/{path}")).json()
+    assert problem["detail"].startswith(said)
+    assert "pattern" not in problem["detail"]

@@ -4,6 +4,7 @@ import codecs
 import re
 from contextlib import suppress
 
+from platform_assets.core.decoding import decode_euc_kr
 from platform_assets.products.faults import changed_structure
 
 _BOMS = (
@@ -35,7 +36,7 @@ def to_utf8(body: bytes, content_type: str) -> bytes:
     if is_utf8(body) or (charset := find_charset(content_type)) is None:
         return body
     try:
-        return body.decode(charset).encode()
+        return _decode(body, charset).encode()
     except (UnicodeError, LookupError):
         return body
 
@@ -58,9 +59,13 @@ def read_text(part: bytes, whole: bytes, page: str, what: str) -> str:
     if named is None:
         raise changed_structure(page, f"{what} is no UTF-8, and the page names no other charset")
     try:
-        return part.decode(named)
+        return _decode(part, named)
     except (UnicodeError, LookupError) as error:
         raise changed_structure(page, f"{what} is no {named}, which the page names") from error
+
+
+def _decode(data: bytes, charset: str) -> str:
+    return decode_euc_kr(data) if charset == "cp949" else data.decode(charset)
 
 
 def unify(body: bytes) -> bytes:

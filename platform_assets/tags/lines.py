@@ -10,9 +10,9 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import BinaryIO, cast
 
+from platform_assets.core.decoding import FILLER, compose_syllables, decodes, has_extension
 from platform_assets.core.errors import PermanentError
 from platform_assets.tags.rows import MAX_ROW_CHARACTERS
 
@@ -27,9 +27,6 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ESCAPES = (b"\x1b$", b"\x1b(")
 """What ISO-2022-KR and ISO-2022-JP begin other characters with; all their bytes are ASCII."""
 
-_COMPOSED = re.compile("\u3164([\u3131-\u314e])([\u314f-\u3163])([\u3131-\u314e\u3164])")
-_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_FINALS = "\u3164ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
 _EUC_KR = ("cp949", "euc-kr")
 _PAIR = re.compile(rb"[\x81-\xfe][\x41-\x5a\x61-\x7a\x81-\xfe]")
 _SYLLABLE = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
@@ -157,50 +154,15 @@ class _Syllables:
 
     def compose(self, block: bytes, lines: Iterator[str]) -> Iterator[str]:
         if not self._is_extended:
-            self._is_extended = _has_extension(block)
+            self._is_extended = has_extension(block)
         for line in lines:
-            if "\u3164" in line and type(line) is str:
-                yield _COMPOSED.sub(self._compose_one, line)
+            if FILLER in line and type(line) is str:
+                text, composed, unsure = compose_syllables(line, extended=self._is_extended)
+                self._notes.composed_syllables += composed
+                self._notes.unsure_syllables += unsure
+                yield text
             else:
                 yield line
-
-    def _compose_one(self, match: re.Match[str]) -> str:
-        initial, vowel, final = (
-            _INITIALS.find(match[1]),
-            ord(match[2]) - 0x314F,
-            _FINALS.find(match[3]),
-        )
-        if initial < 0 or final < 0:
-            self._notes.unsure_syllables += 1
-            return match[0]
-        syllable = chr(0xAC00 + (initial * 21 + vowel) * 28 + final)
-        if syllable in _plain_syllables():
-            return match[0]  # it would have been written as itself: a blank and jamo were meant
-        if self._is_extended:  # whoever wrote this file had the syllable itself
-            self._notes.unsure_syllables += 1
-            return match[0]
-        self._notes.composed_syllables += 1
-        return syllable
-
-
-@cache
-def _plain_syllables() -> frozenset[str]:
-    """The 2,350 syllables that EUC-KR has."""
-    rows, columns = range(0xB0, 0xC9), range(0xA1, 0xFF)
-    return frozenset(bytes((row, column)).decode("euc-kr") for row in rows for column in columns)
-
-
-def _has_extension(block: bytes) -> bool:
-    """Whether a block has characters that CP949 has and EUC-KR has not."""
-    if block.isascii():
-        return False
-    try:
-        block.decode("euc-kr")
-    except UnicodeDecodeError:
-        return any(
-            not _decodes(line, "euc-kr") and _decodes(line, "cp949") for line in block.split(b"\n")
-        )
-    return False
 
 
 def _read_blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -267,10 +229,10 @@ def _refuse_others(block: bytes, key: str) -> None:
 def _choose_encoding(block: bytes, key: str) -> str:
     """UTF-8 or CP949, whichever most of the lines are in that are not ASCII."""
     lines = [line for line in io.BytesIO(block) if not line.isascii()]
-    bad_utf8 = sum(not _decodes(line, "utf-8") for line in lines)
+    bad_utf8 = sum(not decodes(line, "utf-8") for line in lines)
     if bad_utf8 * 2 <= len(lines):
         return "utf-8"
-    korean = [line for line in lines if _decodes(line, "cp949")]
+    korean = [line for line in lines if decodes(line, "cp949")]
     pairs = sum(len(_PAIR.findall(line)) for line in korean)
     syllables = sum(len(_SYLLABLE.findall(line)) for line in korean)
     if len(korean) * 2 >= len(lines) and syllables * 5 >= pairs * 2:
@@ -278,14 +240,6 @@ def _choose_encoding(block: bytes, key: str) -> str:
     if bad_utf8 * 2 <= block.count(b"\n"):
         return "utf-8"  # a few broken lines in English text
     raise _refuse(key, "is neither in UTF-8 nor in CP949 (EUC-KR)")
-
-
-def _decodes(line: bytes, encoding: str) -> bool:
-    try:
-        line.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _refuse(key: str, what: str) -> PermanentError:

@@ -13,8 +13,10 @@ The header of a CSV file, in any order and case (`Advertiser ID` is `advertiser_
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from platform_assets.core.decoding import decode_euc_kr, decodes
 from platform_assets.core.errors import PermanentError
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -86,12 +88,12 @@ def decode_csv(data: bytes) -> str:
     Raises:
         PermanentError: kind `bad_import`.
     """
-    encodings = ("utf-16",) if data[:2] in _UTF16_MARKS else ("utf-8-sig", "cp949")
-    for encoding in encodings:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
+    utf16 = data[:2] in _UTF16_MARKS
+    if decodes(data, "utf-16" if utf16 else "utf-8-sig"):
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
+    with suppress(UnicodeDecodeError):
+        if not utf16:
+            return decode_euc_kr(data)
     raise PermanentError(
         "the file is a CSV neither in UTF-8 nor in CP949; save it as `CSV UTF-8`", kind="bad_import"
     )

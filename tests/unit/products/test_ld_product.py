@@ -139,6 +139,13 @@ def test_a_type_may_have_its_address(kind: object):
     assert read(page({**product(), "@type": kind})).discounted_price == 2879
 
 
+@pytest.mark.parametrize("written", ["cp949", "euc-kr"])
+def test_a_name_is_read_whether_its_writer_spells_out_rare_syllables_or_not(written: str):
+    script = page(json.dumps(product(name="펲시 크림"), ensure_ascii=False)).decode()
+    body = f'<meta charset="euc-kr">{script}'.encode(written)
+    assert read(body).name == "펲시 크림"
+
+
 def test_a_broken_script_and_another_charset_are_named_as_the_reason():
     assert "application/ld+json is no JSON" in refuse(page('{"@type": "Product", "name": '))
     unreadable = page(json.dumps(product(name="크림"), ensure_ascii=False)).decode().encode("cp949")

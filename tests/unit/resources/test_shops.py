@@ -144,12 +144,13 @@ async def test_an_error_about_a_redirect_says_where_it_leads_and_not_with_which_
     assert "geheim" not in caught.value.message
 
 
-async def test_a_reply_in_the_charset_of_its_header_becomes_utf_8():
-    body = '{"goodsNm": "크림"}'
+@pytest.mark.parametrize("written", ["cp949", "euc-kr"])
+async def test_a_reply_in_the_charset_of_its_header_becomes_utf_8(written: str):
+    body = '{"goodsNm": "펲시 크림"}'  # 펲 is not in EUC-KR's table: Python spells it out
     headers = {"content-type": "application/json; charset=euc-kr"}
 
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers=headers, content=body.encode("cp949"))
+        return httpx.Response(200, headers=headers, content=body.encode(written))
 
     assert await ask(answer, MUSINSA.product_request("1")) == body.encode()
 

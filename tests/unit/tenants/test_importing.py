@@ -1,8 +1,10 @@
 from datetime import date
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_assets.tenants.advertiser_rows import decode_csv
 from platform_assets.tenants.importing import (
     ImportPlan,
     describe,
@@ -226,3 +228,9 @@ def test_every_row_is_planned_or_listed_or_both_never_neither(names: list[str]) 
     planned = {tenant.tenant_id for tenant in plan.tenants}
     assert len(plan.tenants) + len(plan.problems) == len(names)
     assert planned == set(names) & {"acme", "beta"}
+
+
+@pytest.mark.parametrize("written", ["utf-8", "utf-8-sig", "utf-16", "cp949", "euc-kr"])
+def test_a_file_is_read_in_each_charset_that_spreadsheets_write(written: str):
+    text = "advertiser_id,name\nacme,펲시 가게\n"
+    assert decode_csv(text.encode(written)) == text

@@ -21,8 +21,7 @@ from platform_assets.tenants.glue import (
 )
 from platform_assets.tenants.importing import describe as describe_import
 from platform_assets.tenants.importing import refuse_problems
-from platform_assets.tenants.tenant import MonthStatus, name_cell, split_cell
-from platform_assets.tenants.transitions import is_stale
+from platform_assets.tenants.tenant import name_cell, split_cell
 
 
 class CycleConfig(dg.Config):
@@ -81,9 +80,8 @@ def _fail_silent(services: Services) -> None:
     Raises:
         TransientError: kind `silent_months`.
     """
-    now, lease = services.clock.now(), services.settings.unit_lease_seconds
-    running = services.tenant_months.find(MonthStatus.RUNNING)
-    silent = [month for month in running if is_stale(month, now, lease)]
+    lease = services.settings.unit_lease_seconds
+    silent = services.tenant_months.find_silent(lease)
     if not silent:
         return
     lines = [

@@ -6,17 +6,20 @@ Only connections and transactions here; every table has its own repository.
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from platform_assets.core.clock import Clock
+from platform_assets.core.clock import Clock, SystemClock
 from resources.state.database_errors import damaged, translate_error
 from resources.state.engines import create_state_engine, for_writing
 from resources.state.schema import ensure_schema
 from resources.state.urls import describe_url, parse_state_url
+
+_SERVER_NOW = select(func.clock_timestamp())
 
 
 class StateDatabase:
@@ -24,8 +27,7 @@ class StateDatabase:
 
     Args:
         engine: From `create_state_engine`.
-        clock: The wall clock that rows are stamped with. Hosts that share a database must agree within a small part of
-            a lease (NTP does).
+        clock: The wall clock that rows are stamped with. Leases follow `now`.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -60,6 +62,16 @@ class StateDatabase:
         """
         with self._translated(), self._writing, self._writer.begin() as connection:
             yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """The time now (not when the transaction began) by which leases are given and judged, aware, in UTC.
+
+        On PostgreSQL it is the server's, so that hosts agree whatever their clocks say. SQLite's host is the only one:
+        there it is the clock's, and a clock of a test's own counts everywhere.
+        """
+        if self.dialect == "postgresql" and isinstance(self.clock, SystemClock):
+            return connection.execute(_SERVER_NOW).scalar_one().astimezone(UTC)
+        return self.clock.now()
 
     def ensure_schema(self) -> bool:
         """Applies the missing migrations; whether there were any.

@@ -81,9 +81,9 @@ class SqlDiagnosis:
             .where(units.c.state == UnitState.RUNNING)
             .order_by(units.c.plan_id, units.c.position)
         )
-        now = self._database.clock.now()
         with self._database.read() as connection:
             rows = connection.execute(statement).all()
+            now = self._database.now(connection)
         found: list[HeldUnit] = []
         for row in rows:
             dead = self._is_dead(row.owner or "")

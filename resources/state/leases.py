@@ -19,7 +19,7 @@ class SqlLeases:
     """Leases in the state database. Safe to use from several threads.
 
     Args:
-        database: The state database; its clock judges the leases.
+        database: The state database; its `now` judges the leases.
         is_dead: Whether the owner of a lease is known to be gone.
     """
 
@@ -37,7 +37,7 @@ class SqlLeases:
         with self._database.write() as connection:
             fence = self._find_fence(connection, name, attempt)
             if fence is not None:
-                until = self._database.clock.now() + timedelta(seconds=seconds)
+                until = self._database.now(connection) + timedelta(seconds=seconds)
                 connection.execute(
                     update(leases)
                     .where(leases.c.name == name)
@@ -52,12 +52,15 @@ class SqlLeases:
 
     def renew(self, name: str, attempt: Attempt, seconds: float) -> bool:
         """Extends the lease to now + `seconds`; False if the attempt does not hold it any more."""
-        until = self._database.clock.now() + timedelta(seconds=seconds)
-        return self._change(_held(name, attempt).values(until=until))
+        with self._database.write() as connection:
+            until = self._database.now(connection) + timedelta(seconds=seconds)
+            return connection.execute(_held(name, attempt).values(until=until)).rowcount == 1
 
     def release(self, name: str, attempt: Attempt) -> bool:
         """Gives the lease back at once; False if the attempt does not hold it any more."""
-        return self._change(_held(name, attempt).values(owner=None, attempt_id=None, until=None))
+        statement = _held(name, attempt).values(owner=None, attempt_id=None, until=None)
+        with self._database.write() as connection:
+            return connection.execute(statement).rowcount == 1
 
     def _find_fence(self, connection: Connection, name: str, attempt: Attempt) -> int | None:
         """Locks the row of the lease; the fence that the attempt would hold it with, None if it cannot."""
@@ -67,13 +70,9 @@ class SqlLeases:
         ).one()
         if row.attempt_id == attempt.attempt_id:
             return row.fence
-        if row.attempt_id is None or row.until <= self._database.clock.now():
+        if row.attempt_id is None or row.until <= self._database.now(connection):
             return row.fence + 1
         return row.fence + 1 if self._is_dead(row.owner) else None
-
-    def _change(self, statement: Update) -> bool:
-        with self._database.write() as connection:
-            return connection.execute(statement).rowcount == 1
 
 
 def _held(name: str, attempt: Attempt) -> Update:

@@ -43,7 +43,7 @@ class SqlLedger:
     """Plans and units in the state database. Safe to use from several threads.
 
     Args:
-        database: The state database; its clock stamps the rows and judges the leases.
+        database: The state database; its `now` stamps the rows and judges the leases.
         is_dead: Whether the owner of a lease is known to be gone.
         most_deaths: Workers that may die of a unit that they had alone in hand, before it fails.
     """
@@ -73,7 +73,9 @@ class SqlLedger:
         """
         plans.check_unit_ids(units)
         with self._database.write() as connection:
-            return plans.open_newest(connection, scope, units, context, self._now())
+            return plans.open_newest(
+                connection, scope, units, context, self._database.now(connection)
+            )
 
     def extend_plan(self, plan: Plan, units: Sequence[Unit]) -> int:
         """Adds those of the units that the open plan does not have, after the others; how many.
@@ -83,7 +85,7 @@ class SqlLedger:
         """
         plans.check_unit_ids(units)
         with self._database.write() as connection:
-            return plans.extend(connection, plan, units, self._now())
+            return plans.extend(connection, plan, units, self._database.now(connection))
 
     def read_units(self, plan: Plan) -> list[UnitRecord]:
         """All units of the plan, in the order in which they were planned."""
@@ -97,7 +99,7 @@ class SqlLedger:
 
     def take_back(self, plan: Plan, unit_ids: Collection[str]) -> int:
         """Makes units that are DONE pending again, if the plan is open; returns how many."""
-        now = self._now()
+        now = self._database.clock.now()
         is_open = exists().where(
             plan_rows.c.plan_id == plan.plan_id, plan_rows.c.state == PlanState.OPEN
         )
@@ -128,19 +130,23 @@ class SqlLedger:
             outcome = None if row is None else decide(read_record(row))
             if outcome is None:
                 return False
-            key = {"b_plan_id": plan.plan_id, "b_unit_id": unit_id, "b_now": self._now()}
+            key = {
+                "b_plan_id": plan.plan_id,
+                "b_unit_id": unit_id,
+                "b_now": self._database.now(connection),
+            }
             connection.execute(RECORD, {**key, **write_outcome(outcome)})
             return True
 
     def close_plan(self, plan: Plan) -> bool:
         """Marks the plan closed if all of its units are done; False (and no change) if some are not."""
         with self._database.write() as connection:
-            return plans.close_if_done(connection, plan, self._now())
+            return plans.close_if_done(connection, plan, self._database.now(connection))
 
     def close_abandoned(self, before: datetime) -> int:
         """Closes open plans of which nothing has happened since `before`, done or not; returns how many."""
         with self._database.write() as connection:
-            return plans.close_abandoned(connection, before, self._now())
+            return plans.close_abandoned(connection, before, self._database.now(connection))
 
     def claim(
         self, plan: Plan, unit_ids: Sequence[str], attempt: Attempt, lease_seconds: float
@@ -157,7 +163,7 @@ class SqlLedger:
         with self._database.write() as connection:
             held = set(connection.scalars(lock_held(plan, attempt)))
             if held:
-                now = self._now()
+                now = self._database.now(connection)
                 until = now + timedelta(seconds=lease_seconds)
                 connection.execute(
                     update(units)
@@ -202,7 +208,7 @@ class SqlLedger:
         wanted = (units.c.plan_id == plan.plan_id, units.c.unit_id.in_(chunk))
         holders = connection.execute(lock_units(*wanted)).all()
         # The clock is read under the locks: a claim that had to wait for them must not judge by an older time.
-        now, mine = self._now(), attempt.attempt_id
+        now, mine = self._database.now(connection), attempt.attempt_id
         # An answer of before that did not arrive: given again.
         held = [
             row.unit_id
@@ -333,7 +339,7 @@ class SqlLedger:
             for chunk in split_chunks(rows):
                 held.update(connection.scalars(lock_held(plan, attempt, chunk)))
             if held:
-                now = self._now()
+                now = self._database.now(connection)
                 connection.execute(
                     statement,
                     [
@@ -343,6 +349,3 @@ class SqlLedger:
                     ],
                 )
         return set(rows) - held
-
-    def _now(self) -> datetime:
-        return self._database.clock.now()

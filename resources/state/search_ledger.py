@@ -55,7 +55,7 @@ class SqlSearchLedger:
     """Open requests of one shop, for `run_units`. Safe to use from several threads.
 
     Args:
-        database: The state database; its clock stamps the rows and judges the leases.
+        database: The state database; its `now` stamps the rows and judges the leases.
         platform: The shop.
         is_dead: Whether the owner of an attempt is known to be gone.
 
@@ -102,7 +102,7 @@ class SqlSearchLedger:
         """Extends every lease that the attempt still holds; returns the ids."""
         with self._database.write() as connection:
             held = self._lock_held(connection, attempt)
-            until = self._database.clock.now() + timedelta(seconds=lease_seconds)
+            until = self._database.now(connection) + timedelta(seconds=lease_seconds)
             connection.execute(
                 update(requests).where(*self._is_held(attempt)).values(lease_until=until)
             )
@@ -117,7 +117,7 @@ class SqlSearchLedger:
         """Writes outcomes in one transaction; returns the ids that were refused, since another one holds them now."""
         with self._database.write() as connection:
             held = self._lock_held(connection, attempt)
-            now = self._database.clock.now()
+            now = self._database.now(connection)
             rows = [_write_outcome(each, now) for each in outcomes if each.unit_id in held]
             if rows:
                 connection.execute(_END, rows)
@@ -158,7 +158,7 @@ class SqlSearchLedger:
             .with_for_update()
         ).all()
         # The clock is read under the locks: a claim that had to wait for them must not judge by an older time.
-        now = self._database.clock.now()
+        now = self._database.now(connection)
         free = [row for row in rows if self._is_free(row, now)]
         worn = [_give_up(row) for row in free if _is_worn(row)]
         if worn:

@@ -112,20 +112,15 @@ class SqlSearchRequests:
 
     def count_waiting(self) -> dict[str, int]:
         """Requests that somebody could take, by platform: those whose worker has died included."""
-        waits = or_(
-            requests.c.state == UnitState.PENDING,
-            and_(
-                requests.c.state == UnitState.RUNNING,
-                requests.c.lease_until <= self._database.clock.now(),
-            ),
-        )
-        statement = (
-            select(requests.c.platform, func.count().label("waiting"))
-            .where(waits)
-            .group_by(requests.c.platform)
-            .order_by(requests.c.platform)
-        )
+        is_running = requests.c.state == UnitState.RUNNING
         with self._database.read() as connection:
+            ran_out = requests.c.lease_until <= self._database.now(connection)
+            statement = (
+                select(requests.c.platform, func.count().label("waiting"))
+                .where(or_(requests.c.state == UnitState.PENDING, and_(is_running, ran_out)))
+                .group_by(requests.c.platform)
+                .order_by(requests.c.platform)
+            )
             return {row.platform: row.waiting for row in connection.execute(statement)}
 
     def purge(self, before: datetime) -> int:

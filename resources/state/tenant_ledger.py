@@ -60,7 +60,7 @@ class SqlTenantLedger:
     """Tenant-months of one run in the state database. Safe to use from several threads.
 
     Args:
-        database: The state database; its clock stamps the rows and judges the heartbeats.
+        database: The state database; its `now` stamps the rows and judges the heartbeats.
         cells: Partition keys, as `name_cell` writes them; one that is named twice counts once.
         run_id: Dagster run; empty outside Dagster.
         limit: Tenant-months that are RUNNING at the same time, over all runs and tenants.
@@ -97,7 +97,8 @@ class SqlTenantLedger:
         self._is_dead = is_dead
         self._most_deaths = most_deaths
         self._todo = {cell for key, cell in self._cells.items() if key not in self._skip}
-        self._created_at = database.clock.now()
+        with database.read() as connection:
+            self._created_at = database.now(connection)
         self.plan = Plan(0, Scope("tenants/months", "", run_id), 1, PlanState.OPEN, {})
 
     def read_units(self, plan: Plan) -> list[UnitRecord]:  # noqa: ARG002 (interface)
@@ -172,7 +173,7 @@ class SqlTenantLedger:
                 connection.execute(
                     update(states)
                     .where(*is_held(attempt))
-                    .values(heartbeat_at=self._database.clock.now())
+                    .values(heartbeat_at=self._database.now(connection))
                 )
         return {_name(month) for month in held}
 
@@ -192,7 +193,7 @@ class SqlTenantLedger:
             tenants = lock_tenants(connection, {self._cells[o.unit_id][0] for o in known})
             held = {_name(month): month for month in lock_months(connection, *is_held(attempt))}
             taken = [outcome for outcome in known if outcome.unit_id in held]
-            write_outcomes(connection, tenants, held, taken, self._database.clock.now())
+            write_outcomes(connection, tenants, held, taken, self._database.now(connection))
         ended = [outcome for outcome in taken if outcome.state is not UnitState.PENDING]
         self._todo -= {self._cells[outcome.unit_id] for outcome in ended}
         return {o.unit_id for o in outcomes} - {outcome.unit_id for outcome in taken}
@@ -235,7 +236,7 @@ class SqlTenantLedger:
         ).one()
         return ClaimRound(
             terms=terms,
-            now=self._database.clock.now(),
+            now=self._database.now(connection),
             room=self._limit - count_running(connection),
             tenants=tenants,
             months={(month.tenant_id, month.month): month for month in months},

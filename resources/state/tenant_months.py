@@ -120,7 +120,7 @@ class SqlTenantMonths:
                     f"{month} of tenant {tenant_id} is {found.status}; only a FAILED month can be reset",
                     kind="not_failed",
                 )
-            found = transitions.reset(found, self._database.clock.now())
+            found = transitions.reset(found, self._database.now(connection))
             write_months(connection, [found])
             return found
 
@@ -137,7 +137,7 @@ class SqlTenantMonths:
             failed = lock_months(
                 connection, is_one_of(cells), states.c.status == MonthStatus.FAILED
             )
-            now = self._database.clock.now()
+            now = self._database.now(connection)
             found = [
                 transitions.reset(month, now) for month in failed if tenants[month.tenant_id].active
             ]
@@ -161,7 +161,7 @@ class SqlTenantMonths:
         with self._database.write() as connection:
             tenants = lock_tenants(connection, {tenant_id for tenant_id, _ in suspects})
             running = lock_months(connection, is_one_of(suspects), _IS_RUNNING)
-            now = self._database.clock.now()
+            now = self._database.now(connection)
             expired: list[TenantMonth] = []
             for month in running:
                 suspect = suspects[month.tenant_id, month.month]
@@ -175,10 +175,17 @@ class SqlTenantMonths:
             write_tenants(connection, [tenants[tenant_id] for tenant_id in sorted(disabled)])
             return expired
 
+    def find_silent(self, seconds: float) -> list[TenantMonth]:
+        """RUNNING months without a sign of life for so long, by tenant and month."""
+        with self._database.read() as connection:
+            running = read_months(connection, _IS_RUNNING)
+            now = self._database.now(connection)
+        return [month for month in running if transitions.is_stale(month, now, seconds)]
+
     def _find_suspects(self, stale_seconds: float, is_gone: IsGone) -> dict[Cell, _Suspect]:
         with self._database.read() as connection:
             running = read_months(connection, _IS_RUNNING)
-        now = self._database.clock.now()
+            now = self._database.now(connection)
         suspects: dict[Cell, _Suspect] = {}
         for month in running:
             lost = describe_loss(month, now, stale_seconds, self._is_dead) is not None

@@ -20,10 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+
+import dagster as dg
 
 from benchmarks.backfilling.storage import SQLITE
 from benchmarks.reliability.__main__ import HEADERS, Row, open_ground
@@ -117,6 +119,13 @@ def disturb(ground: Ground, fault: str, total: int) -> Attack:
     """The work with the fault in it, to the end."""
     attack = Attack()
     before = ground.count_requests() or 0
+    # What is to be done is read now: a full disk may not let this process read Dagster's storage, either.
+    tags = ground.subject.find_tags(ground.instance)
+
+    def find_tags(_: dg.DagsterInstance) -> Mapping[str, str]:
+        return tags
+
+    ground.subject = replace(ground.subject, find_tags=find_tags)
     FAULTS[fault](ground, total, attack)
     for _ in range(MOST_RUNS):
         status = run_to_end(ground, attack)

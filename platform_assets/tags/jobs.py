@@ -6,11 +6,14 @@ import dagster as dg
 from platform_assets.tags.glue import DICTIONARY, SHARD_KEYS
 from resources.run_ends_resource import tries_again
 
+_AGAIN_MINUTES = (5, 30)
+"""Few: a table that takes too long costs each try its whole time limit, and nothing of tags is lost by waiting."""
+
 JOBS = [
     dg.define_asset_job(
         "tags",
         selection=dg.AssetSelection.assets(*SHARD_KEYS),
-        tags=tries_again(),
+        tags=tries_again(_AGAIN_MINUTES),
         description="Chosen shards of a tenant-source: one partition or a range, by tags.",
     ),
     dg.define_asset_job(

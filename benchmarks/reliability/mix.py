@@ -27,22 +27,31 @@ from pathlib import Path
 
 import httpx
 import sqlalchemy as sa
-from dagster import RunsFilter
+from dagster import DagsterRunStatus, RunsFilter
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 
 from benchmarks.backfilling.sources import ROOT, register_all, write_world
 from benchmarks.backfilling.storage import POSTGRESQL, SQLITE, Home, execute, open_home, program
 from benchmarks.checking import compare, open_instance
-from benchmarks.reliability.killing import UNFINISHED, find_servers_and_workers, list_processes
+from benchmarks.reliability.killing import (
+    UNFINISHED,
+    count_slots,
+    find_servers_and_workers,
+    list_processes,
+)
 from benchmarks.tables import format_table
 from platform_assets.services import Services
 from platform_assets.tenants.glue import MONTH_NUMBERS
-from platform_assets.tenants.tenant import name_cell
+from platform_assets.tenants.tenant import MonthStatus, name_cell
 from sandbox.tenants.truth import Truth, read_truth
 
 TENANTS, MONTHS, EVENTS = 5, 10, 3_000
 TOKEN = "token-of-olga"  # noqa: S105 - of a platform that lives for minutes, on loopback
 SETTLE_SECONDS = 900.0
 """From the last kill until no run is left: a retry of Dagster and the next tick of every sensor fit in."""
+
+STARTING_SECONDS = 15.0
+"""How long a kill waits for a run that is starting."""
 
 MOST_BACKFILLS = 3
 BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
@@ -79,9 +88,10 @@ class Mix:
         self._processes = dict[str, subprocess.Popen[bytes]]()
 
     def run(self, minutes: float) -> None:
-        """Starts everything and lets things happen for so long."""
+        """Starts everything and, once the first month is being worked on, lets things happen for so long."""
         for name in ("dagster-daemon", "dagster-webserver", "api"):
             self._start(name)
+        self._wait_for_work()
         actions = list(self._list_actions())
         weights = [weight for weight, _, _ in actions]
         until = time.monotonic() + 60 * minutes
@@ -93,6 +103,20 @@ class Mix:
         for name, process in self._processes.items():
             if process.poll() is not None:
                 self._start(name)
+
+    def _wait_for_work(self) -> None:
+        """On a busy machine the first run comes minutes after the start: kills before it would hit nothing.
+
+        Raises:
+            RuntimeError: No sensor starts anything.
+        """
+        until = time.monotonic() + SETTLE_SECONDS
+        while self.services.tenant_months.count_by_status().get(MonthStatus.PENDING) == (
+            self.world.cell_count
+        ):
+            if time.monotonic() > until:
+                raise RuntimeError(f"nothing was started: {self.home.folder}")
+            time.sleep(0.5)
 
     def settle(self) -> bool:
         """Whether everything came to rest: no run is left, and none has been for two ticks of the sensors."""
@@ -114,6 +138,12 @@ class Mix:
         )
         for run in self.instance.get_runs(RunsFilter(statuses=UNFINISHED)):
             yield f"run {run.run_id[:8]} of {run.job_name} is {run.status.value}"
+        for backfill in self.instance.get_backfills():
+            if backfill.status in BULK_ACTION_TERMINAL_STATUSES:
+                continue
+            yield f"backfill {backfill.backfill_id} is {backfill.status.value}"
+        if slots := count_slots(self.instance):
+            yield f"{slots} slots of pools are claimed"
         yield from compare(self.services, self.instance, self.truth)
 
     def end(self) -> None:
@@ -128,6 +158,7 @@ class Mix:
     def _list_actions(self) -> Iterator[tuple[int, str, Callable[[], bool]]]:
         """(weight, name, action); an action says whether it did anything."""
         yield 5, "worker killed", lambda: self._kill_found(workers=True)
+        yield 3, "run killed while it was starting", self._kill_starting
         yield 2, "code server killed", lambda: self._kill_found(workers=False)
         yield 1, "daemon killed", lambda: self._kill("dagster-daemon")
         yield 1, "webserver killed", lambda: self._kill("dagster-webserver")
@@ -172,6 +203,19 @@ class Mix:
             os.kill(self._draw.choice(found), signal.SIGKILL)
         return True
 
+    def _kill_starting(self) -> bool:
+        """Waits for a run to be starting, and kills the worker that was started last."""
+        until = time.monotonic() + STARTING_SECONDS
+        while time.monotonic() < until:
+            if self.instance.get_runs_count(RunsFilter(statuses=[DagsterRunStatus.STARTING])):
+                workers = find_servers_and_workers(self.home.folder)[1]
+                if workers:
+                    with suppress(ProcessLookupError):
+                        os.kill(max(workers, key=_started_at), signal.SIGKILL)
+                    return True
+            time.sleep(0.1)
+        return False
+
     def _trigger(self) -> bool:
         tenant, month = (
             self._draw.choice(list(self.world.sources)),
@@ -213,6 +257,12 @@ class Mix:
 
     def _count_unfinished(self) -> int:
         return self.instance.get_runs_count(RunsFilter(statuses=UNFINISHED))
+
+
+def _started_at(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return 0
 
 
 def _find_free_port() -> int:

@@ -122,7 +122,7 @@ def fail_incomplete(report: Report, what: str) -> None:
     kind, transient = blame_report(report)
     raise make_failure(
         f"{what}: {report.failed} of {report.total} units failed, {report.left} are left"
-        + (f" ({report.stopped})" if report.stopped else "")
+        + (f" ({report.stop})" if report.stop else "")
         + ". Nothing was published; run it again and only the rest is done.\n"
         + name_some(name_units(missing_units(report)), "see the ledger"),
         kind,
@@ -154,8 +154,7 @@ def blame_report(report: Report, more: Sequence[FailedUnit] = ()) -> tuple[str, 
     """
     kind, may_help = blame_units([*missing_units(report), *more])
     kind = report.stop_kind or kind
-    refused = report.stopped is not None and report.stopped.startswith("refused")
-    return kind, may_help and (is_platform_fault(kind) or not refused)
+    return kind, may_help and (is_platform_fault(kind) or not report.refused)
 
 
 def blame_units(units: Iterable[FailedUnit]) -> tuple[str, bool]:

@@ -127,8 +127,8 @@ def digest(value: object) -> str:
 
 def _describe(report: Report, values: Mapping[str, str]) -> Attempt:
     failures = [*report.failures, *report.given_back]
-    stopped = (report.stop_kind or "stopped") if report.stopped else ""
-    texts = [each.message for each in failures] + ([report.stopped] if report.stopped else [])
+    stopped = (report.stop_kind or "stopped") if report.stop else ""
+    texts = [each.message for each in failures] + ([report.stop.message] if report.stop else [])
     return Attempt(
         values, tuple(each.kind for each in failures), stopped, report.complete, tuple(texts)
     )

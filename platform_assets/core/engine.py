@@ -38,6 +38,8 @@ from platform_assets.core.units import (
     Plan,
     Progress,
     Report,
+    Stop,
+    StopReason,
     Unit,
     UnitOutcome,
     UnitRecord,
@@ -91,7 +93,7 @@ async def run_units(  # noqa: PLR0913 - each argument is one thing that a pipeli
         stop: When set, no new unit starts, running ones are given back, and the report says so.
 
     Returns:
-        The report; `report.stopped` is set when the run ended before its units did.
+        The report; `report.stop` is set when the run ended before its units did.
 
     Raises:
         TransientError: The ledger could not be read or written.
@@ -163,7 +165,8 @@ class _Run:
                     await self._work_through()
                     await self._writer.flush()
         except TimeoutError:
-            self._tally.stopped = f"deadline: {self._policy.deadline_seconds:g} s have passed"
+            passed = f"deadline: {self._policy.deadline_seconds:g} s have passed"
+            self._tally.stop = Stop(StopReason.DEADLINE, passed)
             self._queue.close()
         finally:
             await asyncio.shield(self._give_back())
@@ -235,17 +238,17 @@ class _Run:
             return
         self._finish(run, UnitState.FAILED, error=error)
         if isinstance(error, RefusedError):
-            self._stop(f"refused: {error}", error.kind)
+            self._stop(Stop(StopReason.REFUSED, f"refused: {error}", error.kind))
 
     def _give_up_for_now(self, run: UnitRun, error: PlatformError) -> None:
         """A fault of the platform: the unit is given back, and the run ends when nothing can succeed."""
         self._finish(run, UnitState.PENDING, error=error)
         self._faults += 1
         if isinstance(error, RefusedError):
-            self._stop(f"refused: {error}", error.kind)
+            self._stop(Stop(StopReason.REFUSED, f"refused: {error}", error.kind))
         elif self._faults >= self._policy.fault_limit:
-            self._stop(
-                f"{self._faults} faults of the platform in a row, the last: {error}", error.kind
+            self._stop_for_platform(
+                f"{self._faults} faults of the platform in a row, the last", error
             )
 
     def _finish(
@@ -286,7 +289,8 @@ class _Run:
         self._queue.notice_recorded()
         limit = self._policy.skip_limit
         if limit is not None and self._tally.failed > limit and not self._queue.closed:
-            self._tally.stopped = f"skip limit: more than {limit} units failed"
+            failed = f"skip limit: more than {limit} units failed"
+            self._tally.stop = Stop(StopReason.SKIP_LIMIT, failed)
             self._queue.close()
         self._tally.tell_progress(running=len(self._queue.held_ids()))
 
@@ -313,10 +317,12 @@ class _Run:
             )
         )
 
-    def _stop(self, reason: str, kind: str | None = None) -> None:
+    def _stop_for_platform(self, what: str, error: PlatformError) -> None:
+        self._stop(Stop(StopReason.PLATFORM, f"{what}: {error}", error.kind))
+
+    def _stop(self, stop: Stop) -> None:
         """Ends the run early: no new unit, running ones are cut off and given back."""
-        if self._tally.stopped is None:
-            self._tally.stopped, self._tally.stop_kind = reason, kind
+        self._tally.stop = self._tally.stop or stop
         self._queue.close()
         for run in self._queue.held_runs():
             run.interrupt()
@@ -350,7 +356,7 @@ class _Run:
             call(self._queue.lose, lost)
 
         def on_dead(error: PlatformError) -> None:
-            call(self._stop, f"leases could not be renewed: {error}", error.kind)
+            call(self._stop_for_platform, "leases could not be renewed", error)
 
         return Heartbeat(
             renew=lambda: self._ledger.renew(self._plan, self._attempt, self._policy.lease_seconds),
@@ -365,11 +371,11 @@ class _Run:
         try:
             await self._writer.flush_forever()
         except PlatformError as error:
-            self._stop(f"the ledger could not be written: {error}", error.kind)
+            self._stop_for_platform("the ledger could not be written", error)
 
     async def _stop_when(self, stop: asyncio.Event) -> None:
         await stop.wait()
-        self._stop("asked to stop")
+        self._stop(Stop(StopReason.ASKED, "asked to stop"))
 
 
 def _log_outcome(plan: Plan, outcome: UnitOutcome) -> None:

@@ -1,9 +1,10 @@
 """Runs side by side, told as one: their reports and their progress added up. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from platform_assets.core.units import Progress, Report
+from platform_assets.core.units import Progress, Report, Stop
 
 
 def sum_reports(reports: Collection[Report], now: datetime) -> Report:
@@ -13,7 +14,6 @@ def sum_reports(reports: Collection[Report], now: datetime) -> Report:
         reports: Of each.
         now: When they began if there were none; aware UTC.
     """
-    reasons = [report.stopped for report in reports if report.stopped is not None]
     return Report(
         total=sum(report.total for report in reports),
         done=sum(report.done for report in reports),
@@ -23,11 +23,18 @@ def sum_reports(reports: Collection[Report], now: datetime) -> Report:
         retries=sum(report.retries for report in reports),
         seconds=max((report.seconds for report in reports), default=0.0),
         failures=tuple(failure for report in reports for failure in report.failures),
-        stopped="; ".join(reasons) or None,
-        stop_kind=next((each.stop_kind for each in reports if each.stop_kind is not None), None),
+        stop=_sum_stops([report.stop for report in reports if report.stop is not None]),
         given_back=tuple(unit for report in reports for unit in report.given_back),
         started_at=min((report.started_at for report in reports), default=now),
     )
+
+
+def _sum_stops(stops: Sequence[Stop]) -> Stop | None:
+    """One that names all; its reason and kind are those of the first that met an error, else of the first."""
+    if not stops:
+        return None
+    first = next((stop for stop in stops if stop.kind is not None), stops[0])
+    return replace(first, message="; ".join(stop.message for stop in stops))
 
 
 def sum_progress(parts: Collection[Progress]) -> Progress:

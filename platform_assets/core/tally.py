@@ -8,6 +8,7 @@ from platform_assets.core.units import (
     FailedUnit,
     Progress,
     Report,
+    Stop,
     UnitOutcome,
     UnitRecord,
     UnitState,
@@ -25,8 +26,7 @@ class Tally:
 
     Attributes:
         retries: Starts of units beyond their first.
-        stopped: Why the run ends early; None while it does not.
-        stop_kind: Kind of the error that ends it.
+        stop: Why the run ends early; None while it does not.
     """
 
     def __init__(
@@ -49,8 +49,7 @@ class Tally:
         self._progress_seconds = progress_seconds
         self._told = float("-inf")
         self.retries = 0
-        self.stopped: str | None = None
-        self.stop_kind: str | None = None
+        self.stop: Stop | None = None
 
     def todo(self) -> list[str]:
         """Ids of the units that were not done at the start, in plan order.
@@ -98,9 +97,8 @@ class Tally:
             retries=self.retries,
             seconds=self._seconds(),
             failures=failures,
-            stopped=self.stopped,
+            stop=self.stop,
             started_at=self._started_at,
-            stop_kind=self.stop_kind,
             given_back=self._in_order(self._given_back),
         )
 

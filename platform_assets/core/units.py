@@ -165,6 +165,38 @@ class Progress:
     seconds: float
 
 
+class StopReason(StrEnum):
+    """What ends a run before its units have ended."""
+
+    REFUSED = "refused"
+    """A unit met what only a person can mend: credentials, settings, a block."""
+
+    PLATFORM = "platform"
+    """The platform itself does not work: its ledger, its disk, its leases."""
+
+    DEADLINE = "deadline"
+    SKIP_LIMIT = "skip limit"
+    ASKED = "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run ended before its units did.
+
+    Attributes:
+        reason: What decisions are made by.
+        message: The same for people.
+        kind: Of the error that ended it; None where there was none.
+    """
+
+    reason: StopReason
+    message: str
+    kind: str | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The end of a run. `total == done + failed + skipped + left` always holds.
@@ -178,8 +210,7 @@ class Report:
         retries: Starts beyond the first, over all units of this run.
         seconds: Wall time of the run.
         failures: The failed units with kind and message, in plan order.
-        stopped: Why the run ended before its units did; None when it did not.
-        stop_kind: Kind of the error that ended it; None where it was no error.
+        stop: Why the run ended before its units did; None when it did not.
         given_back: Units, among those left, that met a fault of the platform.
         started_at: Aware UTC start of the run.
     """
@@ -192,10 +223,19 @@ class Report:
     retries: int
     seconds: float
     failures: tuple[FailedUnit, ...]
-    stopped: str | None
+    stop: Stop | None
     started_at: datetime
-    stop_kind: str | None = None
     given_back: tuple[FailedUnit, ...] = ()
+
+    @property
+    def stop_kind(self) -> str | None:
+        """Kind of the error that ended the run; None where there was none."""
+        return self.stop.kind if self.stop else None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the run ended since a person must act first."""
+        return self.stop is not None and self.stop.reason is StopReason.REFUSED
 
     @property
     def complete(self) -> bool:

@@ -167,8 +167,8 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         clock=collector.clock,
         on_progress=collector.on_progress,
     )
-    if report.stopped is not None and report.stopped.startswith("refused"):
-        raise RefusedError(f"{entity.name} {date}: {report.stopped}", kind=report.stop_kind)
+    if report.refused:
+        raise RefusedError(f"{entity.name} {date}: {report.stop}", kind=report.stop_kind)
     if not report.complete:
         return Collection(report, None, None, collector.clock.monotonic() - started)
     api_count = await _count_rows(collector, entity, plan)

@@ -226,8 +226,8 @@ def _publish(
         reason = " ".join(
             each.text for each in published.findings if each.grave and not each.passed
         )
-        if result.report.stopped:
-            reason += f" The run was stopped: {result.report.stopped}"
+        if result.report.stop:
+            reason += f" The run was stopped: {result.report.stop}"
         return _fail(scanner, replace(result, reason=reason))
     scanner.ledger.close_plan(plan)
     mark_batch(scanner.ledger, result.batch, UnitState.DONE, _count(result))
@@ -256,7 +256,7 @@ def _is_failed(record: UnitRecord) -> bool:
 
 def _tell_stop(report: Report) -> str:
     """Why a run ended early."""
-    return f"{report.left} products are left ({report.stopped or 'another run has them'})"
+    return f"{report.left} products are left ({report.stop or 'another run has them'})"
 
 
 def _describe(record: UnitRecord) -> FailedItem:

@@ -222,12 +222,12 @@ def _tell_crawl(
 
 
 def _tell_stop(context: dg.AssetExecutionContext, services: Services, crawl: Crawl) -> None:
-    reason = crawl.report.stopped
-    if reason is not None:
-        context.log.warning("%s: the crawl has stopped: %s", crawl.day, reason)
-        if reason.startswith("refused") and not is_platform_fault(crawl.report.stop_kind):
-            services.alerts.tell_once(BLOCKED_ALERT, crawl.day, reason)
-    elif crawl.report.complete:
+    report = crawl.report
+    if report.stop is not None:
+        context.log.warning("%s: the crawl has stopped: %s", crawl.day, report.stop)
+        if report.refused and not is_platform_fault(report.stop_kind):
+            services.alerts.tell_once(BLOCKED_ALERT, crawl.day, report.stop.message)
+    elif report.complete:
         services.alerts.clear(BLOCKED_ALERT, crawl.day)
 
 
@@ -246,7 +246,7 @@ def _tell_pages(context: dg.AssetExecutionContext, crawl: Crawl) -> None:
     text = (
         f"{there} of {report.total} pages are there, {report.failed} failed, {report.left} are left"
     )
-    why = f" ({report.stopped})" if report.stopped else ""
+    why = f" ({report.stop})" if report.stop else ""
     tell_finding(context, PAGES, Finding(PAGES_COMPLETE, report.complete, text + why), crawl.day)
 
 

@@ -249,8 +249,8 @@ class _ShardRun:
     def _judge(self, report: Report) -> tuple[WorkEnd, PlatformError | None]:
         if self._stop.is_set() and not report.complete:
             return WorkEnd.STOPPED, _StoppedError()
-        if report.stopped is not None:
-            return WorkEnd.REFUSED, RefusedError(report.stopped, kind=report.stop_kind)
+        if report.stop is not None:
+            return WorkEnd.REFUSED, RefusedError(report.stop.message, kind=report.stop_kind)
         return (WorkEnd.DONE if report.complete else WorkEnd.FAILED), None
 
     def _add(self, outcome: UnitOutcome) -> None:

@@ -388,7 +388,7 @@ def fail_cells(report: Report, customers: Sequence[FailedUnit] = ()) -> None:
     kind, transient = blame_report(report, customers)
     raise make_failure(
         f"{_count_cells(report)}"
-        + (f" ({report.stopped})" if report.stopped else "")
+        + (f" ({report.stop})" if report.stop else "")
         + (f", customers of {len(customers)} tenants could not be built" if customers else "")
         + ". The orchestrator tries what failed or is left again by itself; re-executing this run does only that.\n"
         + name_some(name_units([*missing_units(report), *customers]), "see the state table"),

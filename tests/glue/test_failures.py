@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
-from platform_assets.core.units import FailedUnit, Progress, Report
+from platform_assets.core.units import FailedUnit, Progress, Report, Stop, StopReason
 from platform_assets.glue import (
     LOG_SECONDS,
     NAMED_FAILURES,
@@ -21,10 +21,13 @@ from platform_assets.glue import (
 )
 from tests.fakes.clock import START
 
+DEADLINE = Stop(StopReason.DEADLINE, "deadline: 60 s have passed")
+REFUSED = Stop(StopReason.REFUSED, "refused: a person", "bad_credentials")
 
-def report(failed: int = 0, left: int = 0, stopped: str | None = None) -> Report:
+
+def report(failed: int = 0, left: int = 0, stop: Stop | None = None) -> Report:
     failures = tuple(FailedUnit(f"{n:05d}", "http_500", f"page {n}") for n in range(failed))
-    return Report(10 + failed + left, 10, failed, 0, left, 0, 1.5, failures, stopped, START)
+    return Report(10 + failed + left, 10, failed, 0, left, 0, 1.5, failures, stop, START)
 
 
 def failure_of(**counts: Any) -> dg.Failure:
@@ -78,12 +81,12 @@ def test_of_many_failures_the_first_are_named_and_the_rest_are_counted():
 
 
 def test_why_a_run_ended_early_is_told():
-    text = failure_of(left=4, stopped="deadline: 60 s have passed").description or ""
+    text = failure_of(left=4, stop=DEADLINE).description or ""
     assert "0 of 14 units failed, 4 are left (deadline: 60 s have passed)." in text
 
 
 @pytest.mark.parametrize(
-    ("units", "stopped", "transient"),
+    ("units", "stop", "transient"),
     [
         ([FailedUnit("1", "http_500", "", transient=True)], None, True),
         ([FailedUnit("1", "gone", "")], None, False),
@@ -92,14 +95,14 @@ def test_why_a_run_ended_early_is_told():
             None,
             False,
         ),
-        ([FailedUnit("1", "bad_credentials", "")], "refused: a person", False),
-        ([], "deadline: 60 s have passed", True),
+        ([FailedUnit("1", "bad_credentials", "")], REFUSED, False),
+        ([], DEADLINE, True),
     ],
 )
 def test_another_try_is_promised_only_if_every_failed_unit_may_succeed_then(
-    units: list[FailedUnit], stopped: str | None, transient: bool
+    units: list[FailedUnit], stop: Stop | None, transient: bool
 ):
-    ended = replace(report(failed=len(units), left=4, stopped=stopped), failures=tuple(units))
+    ended = replace(report(failed=len(units), left=4, stop=stop), failures=tuple(units))
     with pytest.raises(dg.Failure) as caught:
         fail_incomplete(ended, "games 2026-03-01")
     assert caught.value.metadata["transient"].value is transient
@@ -107,9 +110,8 @@ def test_another_try_is_promised_only_if_every_failed_unit_may_succeed_then(
 
 def test_units_that_met_a_fault_of_the_platform_are_tried_again():
     fault = FailedUnit("1", "object_store_full", "no room")
-    ended = replace(
-        report(left=1, stopped="refused: no room"), given_back=(fault,), stop_kind=fault.kind
-    )
+    stop = Stop(StopReason.REFUSED, "refused: no room", fault.kind)
+    ended = replace(report(left=1, stop=stop), given_back=(fault,))
     with pytest.raises(dg.Failure) as caught:
         fail_incomplete(ended, "games 2026-03-01")
     assert caught.value.metadata["transient"].value is True

@@ -109,7 +109,7 @@ def test_a_step_that_breaks_while_it_tells_dagster_gives_its_cells_back(rig: Rig
         states = rig.states()
         assert states.pop(cells[0]) is COMPLETED
         assert set(states.values()) == {PENDING}
-        assert run.report().stopped == "asked to stop"
+        assert str(run.report().stop) == "asked to stop"
     assert not any(rig.has_tables(TWO, month) for month in MONTHS)
 
 

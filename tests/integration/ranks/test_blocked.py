@@ -40,9 +40,9 @@ async def test_a_host_that_blocks_for_good_is_asked_ever_more_slowly_and_then_no
 ):
     rig.set_faults(block_search(fault))
     crawl = await rig.crawl()
-    assert crawl.report.stopped is not None
-    assert crawl.report.stopped.startswith("refused")
-    assert f"search has turned {STOP_AFTER} requests in a row away" in crawl.report.stopped
+    assert crawl.report.stop is not None
+    assert crawl.report.refused
+    assert f"search has turned {STOP_AFTER} requests in a row away" in crawl.report.stop.message
     assert STOP_AFTER <= crawl.turned_away < STOP_AFTER + OPEN
 
     starts = rig.list_starts(SEARCH)

@@ -83,7 +83,7 @@ async def test_300_trackings_with_5_percent_of_each_fault_have_300_true_outcomes
     assert None in truth.values()
 
     crawl = await rig.crawl()
-    assert crawl.report.stopped is None
+    assert crawl.report.stop is None
     result = await rig.read()
 
     assert (result.total, result.left) == (TRACKINGS, ())

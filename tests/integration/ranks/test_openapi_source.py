@@ -76,8 +76,8 @@ async def test_the_end_of_our_own_budget_ends_the_crawl_and_the_next_day_begins_
     rig = open_rig(home, sandbox)
     use_up(rig, left=3)
     crawl = await rig.crawl()
-    assert crawl.report.stopped is not None
-    assert "the 25000 requests of today are used up; run again after" in crawl.report.stopped
+    assert crawl.report.stop is not None
+    assert "the 25000 requests of today are used up; run again after" in crawl.report.stop.message
     assert sandbox.stats()["hosts"][OPENAPI]["requests"] == 3
     result = await rig.read()
     truth = rig.find_ranks(view=View.OPENAPI)
@@ -96,9 +96,9 @@ async def test_the_end_of_the_accounts_quota_ends_the_crawl_with_the_apis_own_wo
     rig = open_rig(home, sandbox)
     rig.track_many(15, first=TRACKINGS)
     crawl = await rig.crawl()
-    assert crawl.report.stopped is not None
-    assert f"openapi has turned {STOP_AFTER} requests in a row away" in crawl.report.stopped
-    assert "Query limit exceeded" in crawl.report.stopped
+    assert crawl.report.stop is not None
+    assert f"openapi has turned {STOP_AFTER} requests in a row away" in crawl.report.stop.message
+    assert "Query limit exceeded" in crawl.report.stop.message
     result = await rig.read()
     assert {failure.kind for failure in result.failures} <= {"throttled", "blocked"}
     truth, history = rig.find_ranks(view=View.OPENAPI), rig.read_history()
@@ -114,9 +114,11 @@ async def test_wrong_credentials_are_refused_at_the_first_answer_with_advice(
 ):
     rig = open_rig(home, sandbox, naver_client_secret=SecretStr("another one"))
     crawl = await rig.crawl()
-    assert crawl.report.stopped is not None
-    assert "Check SLUICE_NAVER_CLIENT_ID and SLUICE_NAVER_CLIENT_SECRET" in crawl.report.stopped
-    assert "another one" not in crawl.report.stopped
+    assert crawl.report.stop is not None
+    assert (
+        "Check SLUICE_NAVER_CLIENT_ID and SLUICE_NAVER_CLIENT_SECRET" in crawl.report.stop.message
+    )
+    assert "another one" not in crawl.report.stop.message
     assert not rig.read_history()
     rig.close()
 

@@ -39,7 +39,7 @@ async def capture(services: Services, ids: Collection[int]) -> dict[str, Any]:
     crawl = await services.ranks.crawl(day, ids)
     result = await services.ranks.read_day(day, ids)
     return {
-        "stopped": crawl.report.stopped,
+        "stopped": crawl.report.stop and crawl.report.stop.message,
         "total": result.total,
         "records": [record.capture.tracking_id for record in result.records],
         "failures": {failure.unit_id: failure.kind for failure in result.failures},

@@ -7,7 +7,7 @@ import pytest
 
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
 from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import FailedUnit, Progress
+from platform_assets.core.units import FailedUnit, Progress, StopReason
 from platform_assets.ranks.crawl import STOP_AFTER, Crawler, crawl_pages, find_failures
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.search_page import (
@@ -229,8 +229,8 @@ def test_a_host_that_goes_on_turning_us_away_stops_the_crawl():
         bench.naver.faults[f"keyword {number}"] = [blocked()] * 3
     report = bench.crawl().report
     assert sum(bench.naver.asked.values()) == STOP_AFTER
-    assert report.stopped is not None
-    assert "turned 10 requests in a row away" in report.stopped
+    assert report.stop is not None
+    assert "turned 10 requests in a row away" in report.stop.message
     assert report.left == 29
     assert max(seconds for _, seconds in bench.naver.slowed) == 300.0
 
@@ -240,7 +240,7 @@ def test_a_refusal_ends_the_crawl_and_names_its_reason():
     bench.naver.faults["keyword 1"] = [RefusedError("the day's budget is used", kind="budget_used")]
     report = bench.crawl().report
     assert (report.done, report.failed, report.left) == (1, 1, 3)
-    assert report.stopped == "refused: the day's budget is used"
+    assert str(report.stop) == "refused: the day's budget is used"
 
 
 def test_the_deadline_ends_the_batch_and_the_rest_is_left():
@@ -250,8 +250,8 @@ def test_the_deadline_ends_the_batch_and_the_rest_is_left():
     bench.naver.seconds = 1.1
     report = bench.crawl().report
     assert (report.done, report.left) == (4, 6)
-    assert report.stopped is not None
-    assert report.stopped.startswith("deadline")
+    assert report.stop is not None
+    assert report.stop.reason is StopReason.DEADLINE
 
 
 def test_what_is_left_is_taken_first_by_a_rerun_of_the_day():
@@ -316,7 +316,7 @@ def test_a_host_that_refuses_stops_nothing_but_itself():
     bench.naver.faults["keyword 0"] = [RefusedError("budget used up", kind="budget_used")]
     report = bench.crawl().report
     assert (report.total, report.done, report.failed, report.left) == (8, 4, 1, 3)
-    assert report.stopped == "refused: budget used up"
+    assert str(report.stop) == "refused: budget used up"
     assert all(bench.naver.asked[place.keyword] == 1 for place in places)
 
 

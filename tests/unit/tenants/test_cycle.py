@@ -420,7 +420,7 @@ def test_a_run_that_is_stopped_gives_back_what_it_holds_and_writes_nothing_later
 
     blocked = Blocked(lambda: None)
     report = asyncio.run(run())
-    assert (report.stopped, report.left) == ("asked to stop", 3)
+    assert (str(report.stop), report.left) == ("asked to stop", 3)
     assert set(world.statuses().values()) == {PENDING}
     rows = world.tenants.months("acme")
     blocked.end()

@@ -112,7 +112,7 @@ class Alerts:
     Args:
         notes: Keeps what was told, and what waits for the webhook.
         webhook: Where alerts are posted; None: they are in the log alone.
-        clock: Stamps the alerts.
+        clock: Its stopwatch bounds the posting; alerts are stamped by the database's time.
     """
 
     def __init__(
@@ -175,8 +175,8 @@ class Alerts:
     ) -> list[str]:
         told: list[str] = []
 
-        def change(note: JsonObject) -> JsonObject:
-            known, now = _Known.read(note), self._clock.now()
+        def change(note: JsonObject, now: datetime) -> JsonObject:
+            known = _Known.read(note)
             told[:] = [subject for subject in causes if subject not in known.told]
             alerts = [Alert.of(kind, subject, causes[subject], now) for subject in told]
             # Here, while nobody else can look: told before it is remembered, and by one process.
@@ -212,8 +212,8 @@ class Alerts:
         """The alerts of a kind that wait and that nobody is posting: now it is we who do."""
         held: list[Alert] = []
 
-        def change(note: JsonObject) -> JsonObject:
-            known, now = _Known.read(note), self._clock.now()
+        def change(note: JsonObject, now: datetime) -> JsonObject:
+            known = _Known.read(note)
             held[:] = [each.alert for each in known.waiting if each.is_free(now)]
             until = (now + timedelta(seconds=HOLD_SECONDS)).isoformat()
             waiting = [
@@ -228,7 +228,7 @@ class Alerts:
     def _settle(self, kind: str, held: Collection[str], over: Collection[str]) -> None:
         """Forgets what needs no further post, and lets go of the rest."""
 
-        def change(note: JsonObject) -> JsonObject:
+        def change(note: JsonObject, _now: datetime) -> JsonObject:
             known = _Known.read(note)
             waiting = [
                 replace(each, held_until="") if each.alert.id in held else each

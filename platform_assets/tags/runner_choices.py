@@ -4,6 +4,7 @@ A runner is rolled out by tenant: one pilot first, then the others, then the def
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from platform_assets.core.errors import PermanentError
@@ -22,7 +23,7 @@ class Notes(Protocol):
         """The note, and when it was stored."""
         ...
 
-    def update(self, name: str, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
+    def update(self, name: str, change: Callable[[JsonObject, datetime], JsonObject]) -> JsonObject:
         """Stores what `change` makes of the note."""
         ...
 
@@ -62,7 +63,7 @@ class RunnerChoices:
                 kind="unknown_runner",
             )
 
-        def change(moved: JsonObject) -> JsonObject:
+        def change(moved: JsonObject, _now: datetime) -> JsonObject:
             others = {tenant: name for tenant, name in moved.items() if tenant != tenant_id}
             return others if runner is None else {**others, tenant_id: runner}
 

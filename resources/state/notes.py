@@ -43,14 +43,20 @@ class SqlNotes:
         with self._database.write() as connection:
             connection.execute(_PUT, {"name": name, "value": value, "now": now})
 
-    def update(self, name: str, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
-        """Stores what `change` makes of the note, of an empty one if there is none; nobody writes it meanwhile."""
-        now = self._database.clock.now()
+    def update(self, name: str, change: Callable[[JsonObject, datetime], JsonObject]) -> JsonObject:
+        """Stores what `change` makes of the note, of an empty one if there is none; nobody writes it meanwhile.
+
+        Args:
+            name: Of the note.
+            change: Gets the note, and the time of the database (`StateDatabase.now`), taken under its lock.
+        """
         with self._database.write() as connection:
             # Made first: a row that is not there cannot be locked.
-            connection.execute(_ADD, {"name": name, "value": {}, "now": now})
+            made = {"name": name, "value": {}, "now": self._database.clock.now()}
+            connection.execute(_ADD, made)
             row = connection.execute(_LOCK, {"b_name": name}).one()
-            value = change(row[0])
+            now = self._database.now(connection)
+            value = change(row[0], now)
             connection.execute(_PUT, {"name": name, "value": value, "now": now})
             return value
 

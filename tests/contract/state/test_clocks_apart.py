@@ -1,7 +1,8 @@
 """Hosts whose clocks are minutes apart share a PostgreSQL: whose lease has run out is judged by the server's clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,16 +10,19 @@ import pytest
 from platform_assets.core.clock import SystemClock
 from platform_assets.core.units import Attempt, Scope, Unit
 from platform_assets.tenants.tenant import MonthStatus
+from resources.alerts import Alerts
 from resources.state.database import StateDatabase, open_state
 from resources.state.diagnosis import SqlDiagnosis
 from resources.state.leases import SqlLeases
 from resources.state.ledger import SqlLedger
+from resources.state.notes import SqlNotes
 from resources.state.search_ledger import SqlSearchLedger
 from resources.state.search_requests import SqlSearchRequests
 from resources.state.tenant_ledger import SqlTenantLedger
 from resources.state.tenant_months import SqlTenantMonths
+from resources.webhook import Delivery
 from tests.contract.state.conftest import empty_tables
-from tests.contract.state.tenant_values import World
+from tests.contract.state.tenant_values import World, done
 
 APART = 300.0
 LEASE = 60.0
@@ -51,6 +55,21 @@ def hosts(postgresql_url: str) -> Iterator[Hosts]:
         )
         yield ahead, behind
         empty_tables(ahead)
+
+
+@dataclass
+class Posts:
+    """A receiver; while it answers one host, another one looks for alerts that wait."""
+
+    posts: list[str] = field(default_factory=list[str])
+    others: Alerts | None = None
+
+    def post(self, message_id: str, document: Mapping[str, object]) -> Delivery:
+        self.posts.append(f"{message_id} {document['message']}")
+        others, self.others = self.others, None
+        if others:
+            others.clear("another", "look")
+        return Delivery.DELIVERED
 
 
 def nobody(_owner: str) -> bool:
@@ -101,6 +120,8 @@ def test_a_search_is_judged_by_the_servers_clock(hosts: Hosts):
     number = str(requests[0].add("musinsa", "bread")[0].request_id)
     assert behind.claim(behind.plan, [number], BEHIND, LEASE)
     assert ahead.claim(ahead.plan, [number], AHEAD, LEASE) == []
+    assert behind.renew(behind.plan, BEHIND, LEASE) == {number}
+    assert ahead.claim(ahead.plan, [number], AHEAD, LEASE) == []
     assert requests[0].count_waiting() == {}
     assert behind.renew(behind.plan, BEHIND, 0.0) == {number}
     assert requests[1].count_waiting() == {"musinsa": 1}
@@ -122,6 +143,30 @@ def test_a_tenant_month_is_judged_by_the_servers_clock(hosts: Hosts):
     assert behind.renew(behind.plan, BEHIND, LEASE) == {CELL}
     assert months.expire(LEASE, lambda _month: False) == []
     assert months.find_silent(LEASE) == []
-    late = SqlTenantMonths(hosts[1], nobody).expire(0.0, lambda _month: False)
-    assert [month.status for month in late] != [MonthStatus.RUNNING]
-    assert len(late) == 1
+
+
+def test_a_tenant_month_of_a_dead_host_that_was_ahead_is_taken_by_one_that_is_behind(hosts: Hosts):
+    World(hosts[0]).add_existing()
+    ahead = SqlTenantLedger(hosts[0], [CELL], run_id="run-a", limit=20, stale_seconds=LEASE)
+    assert ahead.claim(ahead.plan, [CELL], AHEAD, LEASE)
+    (late,) = SqlTenantMonths(hosts[1], nobody).expire(0.0, lambda _month: False)
+    assert late.status is not MonthStatus.RUNNING
+
+
+def test_what_another_host_has_completed_since_a_run_began_is_done_for_that_run(hosts: Hosts):
+    world = World(hosts[1])
+    world.add_existing()
+    ahead, behind = (
+        SqlTenantLedger(database, [CELL], run_id="run", limit=20, stale_seconds=LEASE)
+        for database in hosts
+    )
+    assert behind.claim(behind.plan, [CELL], BEHIND, LEASE)
+    assert behind.record(behind.plan, BEHIND, [done(CELL)]) == set()
+    assert ahead.read_done(ahead.plan, [CELL]) == {CELL}
+
+
+def test_an_alert_that_one_host_posts_is_left_to_it_by_a_host_that_is_ahead(hosts: Hosts):
+    webhook = Posts()
+    webhook.others = Alerts(SqlNotes(hosts[0]), webhook)
+    Alerts(SqlNotes(hosts[1]), webhook).tell_once("disk", "full", "no room")
+    assert len(webhook.posts) == 1

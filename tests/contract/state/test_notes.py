@@ -27,14 +27,14 @@ def test_a_note_takes_the_place_of_the_one_before(notes: SqlNotes, clock: FakeCl
 
 
 def test_a_note_is_changed_by_what_it_was(notes: SqlNotes):
-    assert notes.update("runners", lambda old: {**old, "acme": "local"}) == {"acme": "local"}
-    notes.update("runners", lambda old: {**old, "beta": "http_service"})
+    assert notes.update("runners", lambda old, _now: {**old, "acme": "local"}) == {"acme": "local"}
+    notes.update("runners", lambda old, _now: {**old, "beta": "http_service"})
     assert notes.get("runners") == ({"acme": "local", "beta": "http_service"}, START)
 
 
 def test_changes_at_the_same_time_are_all_kept(notes: SqlNotes):
     def add(number: int) -> None:
-        notes.update("runners", lambda old: {**old, str(number): "local"})
+        notes.update("runners", lambda old, _now: {**old, str(number): "local"})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, range(40)))

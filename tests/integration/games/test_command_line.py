@@ -142,6 +142,6 @@ def wait_for_slot(home: str, others: set[str]) -> str:
     """The run that holds a slot of a pool besides those that are known."""
     with dg.DagsterInstance.from_config(home) as instance:
         storage = instance.event_log_storage
-        wait_until(lambda: storage.get_concurrency_run_ids() - others, "a claimed slot", 120)
+        wait_until(lambda: storage.get_concurrency_run_ids() - others, "a claimed slot")
         (run_id,) = storage.get_concurrency_run_ids() - others
         return run_id

@@ -73,12 +73,12 @@ def serving(home: Path, **variables: str) -> Generator[httpx.Client]:
             _await_port(port, process)
             headers = {"authorization": f"Bearer {OPERATE}"}
             with httpx.Client(
-                base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120, trust_env=False
+                base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=600, trust_env=False
             ) as client:
                 yield client
         finally:
             process.terminate()
-            process.wait(120)
+            process.wait(600)
 
 
 def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:

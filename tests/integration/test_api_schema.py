@@ -94,7 +94,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     thread = threading.Thread(target=server.run)
     thread.start()
-    assert server.listens.wait(120)
+    assert server.listens.wait(600)
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(30)

@@ -130,7 +130,7 @@ def test_nobody_outlives_the_caller(tmp_path: Path, number: int):
     with start("wait_for_ever", tmp_path) as program:
         server = wait_for_calls(program, tmp_path)
         program.send_signal(number)
-        program.wait(60)
+        program.wait(600)
         wait_until_gone([server, *list_pids(tmp_path)])
 
 

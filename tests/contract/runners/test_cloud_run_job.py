@@ -345,13 +345,13 @@ async def test_the_emulators_operation_ends_as_googles_does(
         "container_overrides": [{"args": ["--manifest", job.manifest]}],
     }
     request = {"name": place.resource, "overrides": overrides}
-    done = await asyncio.to_thread(jobs.run_job(request=request).result, timeout=120)
+    done = await asyncio.to_thread(jobs.run_job(request=request).result, timeout=600)
     assert (done.succeeded_count, done.failed_count) == (2, 0)
     failing = rig.make_job(2, {1: "exit 1"})
     overrides["container_overrides"] = [{"args": ["--manifest", failing.manifest]}]
     operation = jobs.run_job(request=request)
     with pytest.raises(GoogleAPICallError, match="1 of 2 tasks failed"):
-        await asyncio.to_thread(operation.result, timeout=120)
+        await asyncio.to_thread(operation.result, timeout=600)
 
 
 async def test_the_emulator_gets_tasks_and_refuses_to_cancel_what_has_ended(

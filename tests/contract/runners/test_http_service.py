@@ -198,7 +198,7 @@ async def test_a_service_that_was_killed_and_started_again_goes_on(
     traces = await rig.wait_for_traces(job, 2)
     await until(lambda: len(rig.ended) == 1)
     service.signal(signal.SIGKILL)
-    service.wait(120)
+    service.wait(600)
     start_service("--port", service.url.rpartition(":")[2])
     ends = await running
     assert [(end.state, end.attempts) for end in ends] == [(SUCCEEDED, 1), (SUCCEEDED, 2)]
@@ -301,7 +301,7 @@ def run_service(*options: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

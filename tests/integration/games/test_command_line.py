@@ -59,7 +59,7 @@ def dagster(tmp_path: Path, sandbox: SandboxProcess) -> Dagster:
             env=make_environment(tmp_path, sandbox, **variables),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 
@@ -128,7 +128,7 @@ def test_after_four_kills_the_fifth_run_has_its_pool_slot_and_finishes_without_a
             killed.add(wait_for_slot(home, killed))
         finally:
             os.killpg(run.pid, signal.SIGKILL)
-            run.wait(30)
+            run.wait(300)
     done = dagster("job", "execute", "-j", "games_full")
     assert done.returncode == 0, done.stderr[-3000:]
     with dg.DagsterInstance.from_config(home) as instance:

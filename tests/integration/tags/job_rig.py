@@ -119,7 +119,7 @@ class JobRig:
     def run_task(self, key: str | None, index: object = 0, count: object = 1) -> tuple[int, str]:
         """Exit code and what it wrote to stderr."""
         with self.start_task(key, index, count) as task:
-            _, err = task.communicate(timeout=120)
+            _, err = task.communicate(timeout=600)
             return task.returncode, err
 
     def result(self, manifest: Manifest, shard: str) -> ShardResult | None:

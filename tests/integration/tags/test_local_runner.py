@@ -225,7 +225,7 @@ def test_when_the_process_of_the_run_is_killed_its_tasks_end_in_order(rig: JobRi
         wait_until(lambda: "done" in rig.states(manifest), "the shard of the other table is done")
         family = list_family(run.pid)
         run.send_signal(number)
-        run.wait(60)
+        run.wait(600)
         wait_until_gone(family)
     assert rig.states(manifest)["done"] is TableState.DONE
     hanging = [result for result in rig.results(manifest) if result.waiting]

@@ -233,7 +233,7 @@ def test_a_killed_run_of_dagster_leaves_no_process_and_the_next_one_does_only_th
     killer = Killer(source, dagster_home.start, choose)
     killer.kill(DAGSTER_KILLS)
     with dagster_home.start("last") as last:
-        assert last.wait(120) == 0
+        assert last.wait(600) == 0
     wait_until(lambda: not list_hosts(last.pid), "the end of its tasks")
     (run,) = dagster_home.instance.get_runs(limit=1)
     states = list_states(read_results(source, f"{run.run_id}-0"))

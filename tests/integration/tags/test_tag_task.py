@@ -188,7 +188,7 @@ def test_a_task_that_is_told_to_end_writes_its_result_and_leaves_nothing(rig: Jo
     with rig.start_task(manifest.key) as task:
         family = wait_for_table(rig, manifest, task)
         task.send_signal(number)
-        assert task.wait(timeout=120) == 143
+        assert task.wait(timeout=600) == 143
     wait_until_gone(family)
     result = only_result(rig, manifest)
     assert (result.ended, result.waiting, result.error_kind) == (True, 2, "stopped")
@@ -208,7 +208,7 @@ def test_a_task_that_is_killed_leaves_no_process_and_the_next_one_goes_on(rig: J
     with rig.start_task(manifest.key) as task:
         family = wait_for_table(rig, manifest, task)
         task.kill()
-        task.wait(60)
+        task.wait(600)
         wait_until_gone(family)
     result = only_result(rig, manifest)
     assert (result.ended, result.running) == (False, "hangs")
@@ -231,7 +231,7 @@ def test_a_table_whose_process_is_killed_is_tried_again(rig: JobRig):
         _, server, table = wait_for_table(rig, manifest, task)
         assert list_children(server) == [table]
         subprocess.run(["kill", "-9", str(table)], check=True)
-        assert task.wait(timeout=120) == 0
+        assert task.wait(timeout=600) == 0
     assert rig.states(manifest) == {"slow": TableState.DONE}
 
 
@@ -242,7 +242,7 @@ def test_without_its_fork_server_a_task_ends_and_can_be_started_again(rig: JobRi
     with rig.start_task(manifest.key) as task:
         _, server, table = wait_for_table(rig, manifest, task)
         subprocess.run(["kill", "-9", str(server)], check=True)
-        assert task.wait(timeout=120) == 2
+        assert task.wait(timeout=600) == 2
         wait_until_gone([server, table])
     assert only_result(rig, manifest).error_kind == "fork_server_died"
     assert rig.run_task(manifest.key)[0] == 0

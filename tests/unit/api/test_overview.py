@@ -186,7 +186,7 @@ class HangingRuns(FakeRuns):
 
     def runs_in_hand(self) -> list[RunInHand]:
         self.asked += 1
-        assert self.released.wait(120)
+        assert self.released.wait(600)
         return []
 
 

@@ -535,13 +535,13 @@ def test_a_process_that_slept_over_its_lease_overwrites_nothing_that_was_publish
     def sleep_before(key: str, data: bytes) -> ObjectInfo:
         if "part-" in key and not entered.is_set():
             entered.set()
-            assert go_on.wait(60)
+            assert go_on.wait(600)
         return put(key, data)
 
     asleep.objects = cast("MemoryObjectStore", SleepyStore(world.objects, sleep_before))
     with ThreadPoolExecutor(1) as pool:
         old = pool.submit(asleep.collect)
-        assert entered.wait(60)
+        assert entered.wait(600)
         world.clock.advance(3_600)
         world.source.records = make_records(sparse(3_000), changed=True)
         world.collect()

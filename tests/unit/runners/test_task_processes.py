@@ -46,7 +46,7 @@ async def test_a_process_gets_its_key_and_its_variables() -> None:
     )
     desk = make_desk(program)
     task = desk.join(call(3))
-    assert await task.wait(120) == TaskExit(7)
+    assert await task.wait(600) == TaskExit(7)
     desk.leave(task)
     assert (desk.running, desk.waiting) == (0, 0)
 
@@ -73,7 +73,7 @@ async def test_a_task_ends_with_its_last_watcher() -> None:
     desk.leave(first)
     assert await second.wait(0.1) is None
     desk.leave(second)
-    assert await second.wait(120) == STOPPED
+    assert await second.wait(600) == STOPPED
 
 
 async def test_a_task_in_line_that_nobody_waits_for_is_never_started() -> None:
@@ -81,7 +81,7 @@ async def test_a_task_in_line_that_nobody_waits_for_is_never_started() -> None:
     first, second = desk.join(call(0)), desk.join(call(1))
     await until_running(desk, 1)
     desk.leave(second)
-    assert await second.wait(120) == STOPPED
+    assert await second.wait(600) == STOPPED
     assert (desk.running, desk.waiting) == (1, 0)
     desk.leave(first)
     await desk.close()
@@ -106,7 +106,7 @@ async def test_the_same_task_starts_again_only_when_the_old_process_is_gone(
     assert second is not first
     assert await second.wait(0.05) is None
     assert not second.running
-    assert await first.wait(120) == STOPPED
+    assert await first.wait(600) == STOPPED
     assert await second.wait(0.05) is None
     assert second.running
     await desk.close()
@@ -139,7 +139,7 @@ async def test_what_a_task_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     )
     desk = make_desk(program)
     task = desk.join(call())
-    assert await task.wait(120) == TaskExit(0)
+    assert await task.wait(600) == TaskExit(0)
     left = Path(f"/proc/{note.read_text()}/stat")
     async with asyncio.timeout(120):
         while left.exists() and left.read_text().rpartition(")")[2].split()[0] not in "ZX":  # noqa: ASYNC110, ASYNC240

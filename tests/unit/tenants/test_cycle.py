@@ -395,7 +395,7 @@ class Blocked:
 
     def __call__(self, number: int) -> None:
         self.asked()
-        assert self.come.wait(120)
+        assert self.come.wait(600)
 
     def end(self) -> None:
         """Lets the slice come, and waits for the thread that waited for it."""

@@ -56,7 +56,7 @@ class _Source:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, threading.Event):
-            answer.wait(120)
+            answer.wait(600)
             return "too late"
         return answer
 
@@ -151,7 +151,7 @@ def test_a_source_that_takes_too_long_is_not_waited_for():
 
 
 def test_many_sources_are_asked_at_the_same_time():
-    together = threading.Barrier(8, timeout=120)
+    together = threading.Barrier(8, timeout=600)
 
     class Waiting(Sources):
         def open(self, source: SourceSettings) -> EventSource:

@@ -5,6 +5,8 @@ A type belongs here when the two databases differ in it; tables are in `tables.p
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import DateTime, Dialect, Text
@@ -13,6 +15,8 @@ from sqlalchemy.types import TypeDecorator
 from platform_assets.core.errors import RefusedError
 from platform_assets.core.units import JsonObject
 from resources.state.database_errors import REPAIR
+
+_E = TypeVar("_E", bound=StrEnum)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,6 +63,18 @@ def _unreadable(what: str, value: object) -> RefusedError:
         f"the state database is damaged: {what} in it reads {str(value)[:100]!r}; {REPAIR}",
         kind="state_damaged",
     )
+
+
+def read_enum(kind: type[_E], value: str) -> _E:
+    """A stored state as its enum.
+
+    Raises:
+        RefusedError: kind `state_damaged`: nobody wrote such a value.
+    """
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise _unreadable(f"a {kind.__name__}", value) from error
 
 
 class JsonText(TypeDecorator[JsonObject]):

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from platform_assets.core.units import PlanState, Scope, UnitRecord, UnitState
+from resources.state.columns import read_enum
 from resources.state.database import StateDatabase
 from resources.state.statements import CHUNK
 from resources.state.tables import plans, units
@@ -100,7 +101,12 @@ class LedgerQueries:
         )
         with self._database.read() as connection:
             return [
-                UnitCount(Scope(pipeline, tenant, partition), UnitState(state), kind, int(count))
+                UnitCount(
+                    Scope(pipeline, tenant, partition),
+                    read_enum(UnitState, state),
+                    kind,
+                    int(count),
+                )
                 for pipeline, tenant, partition, state, kind, count in connection.execute(statement)
             ]
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, insert, select, update
 
 from platform_assets.core.units import JsonObject, Plan, PlanState, Scope, Unit, UnitState
+from resources.state.columns import read_enum
 from resources.state.statements import insert_if_missing
 from resources.state.tables import plans, units
 from resources.state.unit_statements import AnyRow
@@ -163,4 +164,4 @@ def _insert_units(
 
 
 def _read_plan(row: AnyRow, scope: Scope) -> Plan:
-    return Plan(row.plan_id, scope, row.generation, PlanState(row.state), row.context)
+    return Plan(row.plan_id, scope, row.generation, read_enum(PlanState, row.state), row.context)

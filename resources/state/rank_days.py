@@ -10,6 +10,7 @@ from sqlalchemy import Select, Text, cast, func, select
 
 from platform_assets.core.units import UnitState
 from platform_assets.ranks.tracking import TrackingStatus
+from resources.state.columns import read_enum
 from resources.state.database import StateDatabase
 from resources.state.tables import plans, rank_histories, rank_trackings, units
 
@@ -61,7 +62,9 @@ class SqlRankDays:
         statement = select(rank_trackings.c.status, func.count()).group_by(rank_trackings.c.status)
         with self._database.read() as connection:
             rows = connection.execute(statement).all()
-        return dict.fromkeys(TrackingStatus, 0) | {TrackingStatus(name): n for name, n in rows}
+        return dict.fromkeys(TrackingStatus, 0) | {
+            read_enum(TrackingStatus, name): n for name, n in rows
+        }
 
     def count_day(self, day: str, pipeline: str) -> DayCount:
         """What a day has; two queries.
@@ -88,7 +91,7 @@ class SqlRankDays:
         )
         with self._database.read() as connection:
             return [
-                DayUnit(row.pipeline, row.unit_id, UnitState(row.state), row.error_kind)
+                DayUnit(row.pipeline, row.unit_id, read_enum(UnitState, row.state), row.error_kind)
                 for row in connection.execute(statement)
             ]
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from platform_assets.core.errors import PermanentError
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.tracking import NewTracking, Tracking, TrackingStatus
+from resources.state.columns import read_enum
 from resources.state.database import StateDatabase
 from resources.state.statements import insert_if_missing
 from resources.state.tables import rank_trackings as trackings
@@ -155,11 +156,11 @@ def _find_in_force(new: NewTracking) -> Select[tuple[int]]:
 def _read(row: AnyRow) -> Tracking:
     return Tracking(
         row.tracking_id,
-        RankType(row.rank_type),
+        read_enum(RankType, row.rank_type),
         row.keyword,
         row.target,
         row.customer,
-        TrackingStatus(row.status),
+        read_enum(TrackingStatus, row.status),
         row.status_at,
         row.current_session,
         row.created_at,

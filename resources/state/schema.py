@@ -26,6 +26,11 @@ VERSION_TABLE = "sluice_revision"
 
 _REVISION = select(column("version_num")).select_from(table(VERSION_TABLE))
 
+_COLUMNS = text(
+    "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'"
+)
+"""Tables of a SQLite file and their columns, in one read."""
+
 _ADVISORY_LOCK = 5_145_201_923_771
 """An arbitrary number that means "migrating Sluice's state" among PostgreSQL's advisory locks."""
 
@@ -130,11 +135,17 @@ def _check_owner(connection: Connection, place: str) -> None:
 
 
 def _check_tables(connection: Connection, place: str) -> None:
-    """Refuses a SQLite file whose revision is ours and whose tables are not all there."""
+    """Refuses a SQLite file whose revision is ours and whose tables or columns are not all there."""
     if connection.dialect.name != "sqlite":
         return
-    if missing := sorted(metadata.tables.keys() - set(inspect(connection).get_table_names())):
+    there: dict[str, set[str]] = {}
+    for name, of_it in connection.execute(_COLUMNS):
+        there.setdefault(name, set()).add(of_it)
+    if missing := sorted(metadata.tables.keys() - there.keys()):
         raise damaged(place, f"the tables {', '.join(missing)} are missing")
+    wanted = {f"{each.table.name}.{each.name}" for t in metadata.tables.values() for each in t.c}
+    if lost := sorted(wanted - {f"{name}.{each}" for name in there for each in there[name]}):
+        raise damaged(place, f"the columns {', '.join(lost)} are missing")
 
 
 def _lost(path: Path, place: str, found: str) -> RefusedError:

@@ -22,7 +22,7 @@ from platform_assets.core.units import (
     UnitState,
 )
 from platform_assets.products.search_request import SEARCH_PIPELINE
-from resources.state.columns import ForeignText, UtcDateTime
+from resources.state.columns import ForeignText, UtcDateTime, read_enum
 from resources.state.database import StateDatabase
 from resources.state.search_requests import IS_OPEN
 from resources.state.statements import split_chunks
@@ -209,7 +209,7 @@ _RECORD_COLUMNS = (
 
 def _read_record(row: AnyRow) -> UnitRecord:
     unit = Unit(str(row.request_id), {"keyword": row.keyword})
-    return UnitRecord(unit, UnitState(row.state), attempts=row.attempts)
+    return UnitRecord(unit, read_enum(UnitState, row.state), attempts=row.attempts)
 
 
 def _read_claimed(row: AnyRow) -> UnitRecord:

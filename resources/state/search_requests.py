@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.units import UnitState
 from platform_assets.products.search_request import SearchRequest
+from resources.state.columns import read_enum
 from resources.state.database import StateDatabase
 from resources.state.statements import insert_if_missing
 from resources.state.tables import search_requests as requests
@@ -140,4 +141,4 @@ def _match(wanted: SearchFilter) -> list[ColumnElement[bool]]:
 
 def _read(row: AnyRow) -> SearchRequest:
     request_id, platform, keyword, state, *rest = row
-    return SearchRequest(request_id, platform, keyword, UnitState(state), *rest)
+    return SearchRequest(request_id, platform, keyword, read_enum(UnitState, state), *rest)

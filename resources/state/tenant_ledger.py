@@ -30,6 +30,7 @@ from platform_assets.tenants.tenant import (
     name_cell,
     split_cell,
 )
+from resources.state.columns import read_enum
 from resources.state.database import StateDatabase
 from resources.state.tables import tenant_month_states as states
 from resources.state.tenant_claims import ClaimRound, Refusal, Terms
@@ -272,7 +273,7 @@ def _read_unfinished(
             states.c.tenant_id.in_(new), states.c.status != MonthStatus.COMPLETED
         )
         for tenant_id, month, status in connection.execute(statement):
-            unfinished[tenant_id][month] = MonthStatus(status)
+            unfinished[tenant_id][month] = read_enum(MonthStatus, status)
     return unfinished
 
 

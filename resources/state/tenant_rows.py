@@ -18,6 +18,7 @@ from platform_assets.tenants.tenant import (
     TenantMonth,
     TenantType,
 )
+from resources.state.columns import read_enum
 from resources.state.statements import insert_if_missing
 from resources.state.tables import tenant_month_states as states
 from resources.state.tables import tenants
@@ -61,7 +62,7 @@ def read_tenant(row: AnyRow) -> Tenant:
     return Tenant(
         tenant_id=row.tenant_id,
         name=row.name,
-        tenant_type=TenantType(row.tenant_type),
+        tenant_type=read_enum(TenantType, row.tenant_type),
         active=row.active,
         disabled_reason=row.disabled_reason,
         current_processing_month=row.current_processing_month,
@@ -78,7 +79,9 @@ def read_tenant(row: AnyRow) -> Tenant:
 def read_month(row: AnyRow) -> TenantMonth:
     """The tenant-month in a row of `SELECT_MONTHS`."""
     tenant_id, month, status, *rest = row
-    return TenantMonth(tenant_id, month, _STATUSES[status], *rest)
+    return TenantMonth(
+        tenant_id, month, _STATUSES.get(status) or read_enum(MonthStatus, status), *rest
+    )
 
 
 def read_months(connection: Connection, *conditions: ColumnElement[bool]) -> list[TenantMonth]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, case, func, select, update
 
 from platform_assets.core.units import Attempt, Plan, Unit, UnitOutcome, UnitRecord, UnitState
-from resources.state.columns import ForeignText, JsonText, UtcDateTime
+from resources.state.columns import ForeignText, JsonText, UtcDateTime, read_enum
 from resources.state.tables import units
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -34,7 +34,7 @@ def read_record(row: AnyRow) -> UnitRecord:
     unit_id, payload, state, attempts, checkpoint, detail, kind, message, deaths = row[:9]
     return UnitRecord(
         unit=Unit(unit_id, payload),
-        state=UnitState(state),
+        state=read_enum(UnitState, state),
         attempts=attempts,
         checkpoint=checkpoint,
         detail=detail,

@@ -3,8 +3,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
-from platform_assets.core.errors import PermanentError
+from platform_assets.core.errors import PermanentError, RefusedError
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth
 from resources.state.database import StateDatabase
 from resources.state.engines import create_state_engine
@@ -224,6 +225,16 @@ def test_a_month_that_kills_each_worker_that_has_it_alone_fails_and_at_last_disa
     reason = world.tenants.get("acme").disabled_reason
     assert reason is not None
     assert reason.startswith("2026-09 failed 4 times, last: worker_died: 6 workers")
+
+
+@pytest.mark.parametrize("column", ["tenants.tenant_type", "tenant_month_states.status"])
+def test_a_state_that_nobody_wrote_is_a_damage_with_a_name(running: World, column: str):
+    table, _, name = column.partition(".")
+    with running.database.write() as connection:
+        connection.execute(text(f"UPDATE {table} SET {name} = 'DOND' WHERE tenant_id = 'acme'"))
+    with pytest.raises(RefusedError, match="reads 'DOND'") as caught:
+        running.tenants.read_all()
+    assert caught.value.kind == "state_damaged"
 
 
 def test_looking_for_stale_months_is_one_small_read_when_all_is_well(

@@ -4,6 +4,7 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 
 import psycopg2
@@ -13,6 +14,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
+from platform_assets.core.units import PlanState, UnitState
+from platform_assets.ranks.result_page import RankType
+from platform_assets.ranks.tracking import TrackingStatus
+from platform_assets.tenants.tenant import MonthStatus, TenantType
+from resources.state.columns import read_enum
 from resources.state.database import StateDatabase, open_state
 from resources.state.database_errors import translate_error
 from resources.state.dead_letters import DeadLetter, SqlDeadLetters
@@ -154,6 +160,31 @@ def test_a_table_that_is_missing_is_named(tmp_path: Path):
     error = open_error(path)
     assert (type(error), error.kind) == (RefusedError, "state_damaged")
     assert "the tables cap_states are missing" in error.message
+
+
+@pytest.mark.parametrize("name", ["tenants", "units", "tenant_month_states"])
+def test_a_column_whose_name_is_damaged_is_named(tmp_path: Path, name: str):
+    path = tmp_path / "state.db"
+    make_state(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"ALTER TABLE {name} RENAME COLUMN updated_at TO updatdd_at")
+        connection.commit()
+    error = open_error(path)
+    assert (type(error), error.kind) == (RefusedError, "state_damaged")
+    assert f"the columns {name}.updated_at are missing" in error.message
+    assert "restore it from a backup" in error.message
+
+
+@pytest.mark.parametrize(
+    "kind", [MonthStatus, TenantType, UnitState, PlanState, RankType, TrackingStatus]
+)
+def test_a_state_that_nobody_wrote_is_a_damage_with_a_name(kind: type[StrEnum]):
+    for state in kind:
+        assert read_enum(kind, state.value) is state
+    with pytest.raises(RefusedError, match=f"a {kind.__name__} in it reads 'DOND'") as caught:
+        read_enum(kind, "DOND")
+    assert caught.value.kind == "state_damaged"
+    assert "restore it from a backup" in caught.value.message
 
 
 @pytest.mark.parametrize(

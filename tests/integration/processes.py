@@ -54,7 +54,8 @@ def is_gone(pid: int) -> bool:
         return True
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
+        # Reaped between the two looks, or while the file was read.
         return Path("/proc/self").exists()
 
 

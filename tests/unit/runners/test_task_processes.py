@@ -16,6 +16,7 @@ from resources.runners.task_processes import (
     TaskDesk,
     TaskExit,
 )
+from tests.integration.processes import is_gone
 
 LIMITS = DeskLimits(places=2, line=2, task_seconds=20.0, grace_seconds=0.3)
 SLEEP = "import time; time.sleep(60)"
@@ -140,7 +141,7 @@ async def test_what_a_task_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     desk = make_desk(program)
     task = desk.join(call())
     assert await task.wait(600) == TaskExit(0)
-    left = Path(f"/proc/{note.read_text()}/stat")
+    left = int(note.read_text())
     async with asyncio.timeout(120):
-        while left.exists() and left.read_text().rpartition(")")[2].split()[0] not in "ZX":  # noqa: ASYNC110, ASYNC240
+        while not is_gone(left):  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from platform_assets.core.clock import Clock, SystemClock
-from platform_assets.core.engine import OnProgress
 from platform_assets.core.errors import PermanentError, RefusedError
 from platform_assets.core.jobs import JobRunner
 from platform_assets.core.objects import ObjectStore
@@ -204,9 +203,7 @@ class Services:
         return self.igdb_cap.requests / self.igdb_cap.per_seconds
 
     @asynccontextmanager
-    async def open_collector(
-        self, on_progress: OnProgress | None = None
-    ) -> AsyncGenerator[Collector]:
+    async def open_collector(self) -> AsyncGenerator[Collector]:
         """A games collector; its client is closed at the end."""
         open_log(self.settings.log_path)
         async with self.igdb.open() as source:
@@ -226,7 +223,6 @@ class Services:
                 safety_margin_seconds=self.settings.games_safety_margin_seconds,
                 future_margin_seconds=self.settings.games_future_margin_seconds,
                 count_tolerance=self.settings.games_count_tolerance,
-                on_progress=on_progress,
             )
 
     def merge_games(self, entity: Entity, *, accepted: bool = False) -> "Merged":

@@ -6,10 +6,12 @@ do is in `collect.py` and `merge.py`; what they are handed is opened by `platfor
 """
 
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 import pydantic
 
+from platform_assets.core.loop_thread import LoopThread
 from platform_assets.games.collect import collect, examine
 from platform_assets.games.entities import ENTITIES, Entity
 from platform_assets.games.glue import (
@@ -69,7 +71,7 @@ def build_raw_asset(entity: Entity) -> dg.AssetsDefinition:
         check_specs=check_specs(key, RAW_CHECKS),
         description=f"{entity.description} As received from IGDB, with a manifest per day.",
     )
-    async def raw(
+    def raw(
         context: dg.AssetExecutionContext,
         config: CollectConfig,
         services: dg.ResourceParam[Services],
@@ -78,13 +80,14 @@ def build_raw_asset(entity: Entity) -> dg.AssetsDefinition:
             explained_failures(),
             alerted_failure(services.alerts, ALERT, entity.name),
             told_progress(context.log, entity.name) as tell,
+            LoopThread() as loop,
         ):
-            day = read_day(context, services.clock.now())
-            async with services.open_collector(tell) as collector:
-                done = await collect(collector, entity, day, read_mode(context, config.mode))
-                fail_incomplete(done.report, f"{entity.name} {day}")
-                findings = await examine(collector, entity, done.published)
-                metadata = collection_metadata(done, collector.source.traffic, services.igdb_rate)
+            day, mode = read_day(context, services.clock.now()), read_mode(context, config.mode)
+            collector = loop.open(services.open_collector())
+            done = loop.run(partial(collect, collector, entity, day, mode)).finish(tell)
+            fail_incomplete(done.report, f"{entity.name} {day}")
+            findings = loop.call(examine(collector, entity, done.published))
+            metadata = collection_metadata(done, collector.source.traffic, services.igdb_rate)
         if not context.has_partition_key:
             context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=day))
         return dg.MaterializeResult(metadata=metadata, check_results=check_results(findings))

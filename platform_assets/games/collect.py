@@ -96,7 +96,6 @@ class Collector:
         safety_margin_seconds: See `SAFETY_MARGIN_SECONDS`.
         future_margin_seconds: See `FUTURE_MARGIN_SECONDS`.
         count_tolerance: See `COUNT_TOLERANCE`.
-        on_progress: Told about the run at a human pace.
     """
 
     source: Source
@@ -108,7 +107,6 @@ class Collector:
     safety_margin_seconds: int = SAFETY_MARGIN_SECONDS
     future_margin_seconds: int = FUTURE_MARGIN_SECONDS
     count_tolerance: float = COUNT_TOLERANCE
-    on_progress: OnProgress | None = None
 
     @property
     def latest(self) -> int:
@@ -140,7 +138,13 @@ class Collection:
         return self.segment
 
 
-async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -> Collection:
+async def collect(
+    collector: Collector,
+    entity: Entity,
+    date: str,
+    mode: Mode,
+    on_progress: OnProgress | None = None,
+) -> Collection:
     """Collects one entity for one day and publishes it when every unit is done.
 
     Args:
@@ -150,6 +154,7 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         mode: FULL reads everything and replaces the day. INCREMENTAL reads what changed since the watermark and adds
             to the day; without a watermark (never collected, or the entity has none) it reads everything. An
             unfinished collection of the day is finished first, whatever its mode was.
+        on_progress: See `run_units`.
 
     Raises:
         RefusedError: Wrong credentials or query, corrupt manifest, store not writable, ...: a person must act.
@@ -165,7 +170,7 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
         ledger=collector.ledger,
         policy=collector.policy,
         clock=collector.clock,
-        on_progress=collector.on_progress,
+        on_progress=on_progress,
     )
     if report.refused:
         raise RefusedError(f"{entity.name} {date}: {report.stop}", kind=report.stop_kind)
@@ -176,7 +181,7 @@ async def collect(collector: Collector, entity: Entity, date: str, mode: Mode) -
     manifest = await asyncio.to_thread(publish, collector.objects, day, segment)
     await asyncio.to_thread(_conclude, collector, entity, plan, segment)
     if mode is Mode.FULL and segment.mode != Mode.FULL:
-        return await collect(collector, entity, date, mode)
+        return await collect(collector, entity, date, mode, on_progress)
     return Collection(report, segment, manifest, collector.clock.monotonic() - started)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy import select
 
 from platform_assets.games.entities import ENTITIES
 from platform_assets.games.landing import Day, read_manifest
@@ -19,6 +20,8 @@ from platform_assets.partitions import today
 from platform_assets.services import Services
 from platform_assets.settings import Settings, child_environment
 from resources.caps import CAPS
+from resources.state.database import StateDatabase
+from resources.state.tables import units
 from sandbox.igdb.command import CLIENT_ID, CLIENT_SECRET
 from sandbox.process import SandboxProcess
 from tests.integration.processes import wait_until
@@ -136,6 +139,39 @@ def test_after_four_kills_the_fifth_run_has_its_pool_slot_and_finishes_without_a
         assert {ends.pop(run_id) for run_id in killed} == {dg.DagsterRunStatus.FAILURE}
         assert list(ends.values()) == [dg.DagsterRunStatus.SUCCESS]
         assert instance.event_log_storage.get_concurrency_run_ids() == set()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("dagster")
+def test_a_run_that_is_terminated_gives_its_units_back_before_it_ends(
+    tmp_path: Path, sandbox: SandboxProcess
+):
+    environment = make_environment(tmp_path, sandbox, SLUICE_IGDB_REQUESTS_PER_SECOND="1")
+    state = Services(Settings(home=tmp_path / "home")).state
+    run = subprocess.Popen(
+        [str(DAGSTER), "job", "execute", "-j", "games_full"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: list_claimed(state), "a claimed unit")
+        run.terminate()
+        assert run.wait(300) != 0
+    finally:
+        run.kill()
+    assert list_claimed(state) == []
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        (ended,) = instance.get_runs()
+        assert ended.status in {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
+
+
+def list_claimed(state: StateDatabase) -> list[str]:
+    """Units that somebody holds."""
+    with state.read() as connection:
+        return list(
+            connection.scalars(select(units.c.unit_id).where(units.c.lease_until.is_not(None)))
+        )
 
 
 def wait_for_slot(home: str, others: set[str]) -> str:

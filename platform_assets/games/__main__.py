@@ -5,12 +5,12 @@ are what a person does about records and deletions that were not believed.
 """
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from platform_assets.command_line import run_command
 from platform_assets.core.errors import PermanentError
+from platform_assets.core.loop_thread import LoopThread
 from platform_assets.games.entities import ENTITIES, Entity, find_entity
 from platform_assets.games.set_aside import give_up, read_set_aside
 from platform_assets.games.stream import CONCURRENT, SEQUENTIAL, Reading, read_records
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     def read_entity(services: Services) -> Iterable[str]:
         try:
             entity = find_entity(asked.entity)
-            asyncio.run(_print_records(services, entity, reading, asked.since))
+            with LoopThread() as loop:
+                loop.call(_print_records(services, entity, reading, asked.since))
         except ValueError as error:
             raise PermanentError(str(error), kind="bad_entity") from error
         except BrokenPipeError:

@@ -4,12 +4,12 @@ What captures every day is Dagster: `dagster job execute -j daily_ranks`.
 """
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from platform_assets.command_line import run_command
+from platform_assets.core.loop_thread import LoopThread
 from platform_assets.ranks.history import write_csv, write_json_lines
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.tracking import Tracking, TrackingStatus
@@ -59,7 +59,8 @@ def _register(asked: argparse.Namespace, services: Services) -> Iterator[str]:
     yield _describe(tracking)
     if asked.later:
         return
-    captured = asyncio.run(services.ranks.capture_first(tracking.tracking_id))
+    with LoopThread() as loop:
+        captured = loop.call(services.ranks.capture_first(tracking.tracking_id))
     for record in captured.records:
         rank = record.capture.rank
         yield f"{captured.day}: {'not exposed' if rank is None else f'rank {rank}'}, session {record.session_number}"

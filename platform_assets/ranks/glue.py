@@ -1,14 +1,13 @@
 # pyright: standard
-"""Between the ranks domain and Dagster: a day's pages and ranks are told with their numbers; what is missing fails.
+"""Between the ranks domain and Dagster: which days a run is about, what is told of them, what is missing.
 
 No decisions about data.
 """
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -16,11 +15,10 @@ import dagster as dg
 from platform_assets.core.days import SEOUL, day_of
 from platform_assets.core.errors import PermanentError, is_platform_fault
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import FailedUnit, Progress
+from platform_assets.core.units import FailedUnit
 from platform_assets.glue import (
     LEFT,
     NAMED_FAILURES,
-    Background,
     blame_units,
     fail_incomplete,
     make_failure,
@@ -28,7 +26,6 @@ from platform_assets.glue import (
     name_units,
     report_metadata,
     tell_finding,
-    told_progress,
 )
 from platform_assets.partitions import read_day
 from platform_assets.ranks.crawl import Crawl, check_today
@@ -100,20 +97,13 @@ def list_days(
     return sorted((check_day(day, today) for day in wanted), key=lambda day: (day != today, day))
 
 
-def fetch_pages(
-    context: dg.AssetExecutionContext, services: Services, days: Sequence[str], ids: Sequence[int]
-) -> Crawl:
-    """Fetches today's pages and tells of them; what is missing fails the check. Past days are left out.
-
-    Args:
-        context: Of the step.
-        services: What fetches.
-        days: Of the run, from `list_days`.
-        ids: Of these trackings only; of all if empty.
+def check_fetchable(
+    context: dg.AssetExecutionContext, services: Services, days: Sequence[str]
+) -> str:
+    """The day of a run whose pages can be fetched: today. Earlier ones are named in the log and left out.
 
     Raises:
-        PermanentError: kind `past_day`: today is not among the days; nothing was done.
-        PlatformError: Nothing can be fetched.
+        PermanentError: kind `past_day`: today is not among the days.
     """
     today, *past = days
     check_today(today, services.ranks.today)
@@ -123,54 +113,42 @@ def fetch_pages(
             today,
             len(past),
         )
-    crawls: list[Crawl] = []
-    with told_progress(context.log, "rank pages") as tell:
-        for told in Background(partial(_crawl, services, services.ranks.today, ids)).follow():
-            if isinstance(told, Progress):
-                tell(told)
-            else:
-                crawls.append(told)
-    (crawl,) = crawls
-    _tell_crawl(context, services, crawl, ids)
-    return crawl
+    return today
 
 
-def read_days(
-    context: dg.AssetExecutionContext, services: Services, days: Sequence[str], ids: Sequence[int]
+def fail_missing_ranks(
+    context: dg.AssetExecutionContext,
+    missing: Sequence[FailedUnit],
+    again: datetime | None,
+    *,
+    alerted: bool,
 ) -> None:
-    """Reads the ranks of days and tells each one as it ends.
+    """Fails a run of which trackings have no rank of their day, if there are any.
+
+    Args:
+        context: Of the step.
+        missing: Trackings, and days that could not be read at all.
+        again: When the day is tried again by itself.
+        alerted: Whether an alert says so that lasts until the day is complete.
 
     Raises:
-        TransientError: The store or the state database does not answer; what had ended was told.
-        dg.Failure: Trackings have no rank of their day.
+        dg.Failure: With what is missing.
     """
-    missing: list[FailedUnit] = []
-    again: datetime | None = None
-    told = not ids
-    for day in days:
-        try:
-            for result in Background(partial(_read_day, services, day, ids)).follow():
-                found = _find_next_try(context, services, result)
-                again = again or found
-                _tell_day(context, services, result, ids, found)
-                missing += _list_missing(result)
-        except PermanentError as error:
-            missing.append(FailedUnit(day, error.kind, str(error)))
-            told = False
-    if missing:
-        raise make_failure(
-            f"{len(missing)} ranks are missing; the others are recorded. Running today again fetches and "
-            "reads what is missing; another day can only be read again, from the pages that it has.\n"
-            + name_some(name_units(missing), "see the ledger"),
-            blame_units(missing)[0],
-            transient=again is not None,
-            missing=len(missing),
-            # By an alert that lasts until the day is complete; that its last try failed, too, is told once more.
-            alerted=told and (again is not None or not count_tries(context.run)),
-        )
+    if not missing:
+        return
+    raise make_failure(
+        f"{len(missing)} ranks are missing; the others are recorded. Running today again fetches and "
+        "reads what is missing; another day can only be read again, from the pages that it has.\n"
+        + name_some(name_units(missing), "see the ledger"),
+        blame_units(missing)[0],
+        transient=again is not None,
+        missing=len(missing),
+        # That its last try failed, too, is told once more.
+        alerted=alerted and (again is not None or not count_tries(context.run)),
+    )
 
 
-def _find_next_try(
+def find_next_try(
     context: dg.AssetExecutionContext, services: Services, result: DayResult
 ) -> datetime | None:
     """When the day is tried again by itself: while it lasts, as often as the job says, and if that may help."""
@@ -198,24 +176,13 @@ def fail_missing_pages(crawl: Crawl, days: Sequence[str]) -> None:
         )
 
 
-async def _crawl(
-    services: Services, day: str, ids: Sequence[int], tell: Callable[[Progress | Crawl], None]
-) -> None:
-    tell(await services.ranks.crawl(day, ids, tell))
-
-
-async def _read_day(
-    services: Services, day: str, ids: Sequence[int], tell: Callable[[DayResult], None]
-) -> None:
-    tell(await services.ranks.read_day(day, ids))
-
-
-def _tell_crawl(
+def tell_crawl(
     context: dg.AssetExecutionContext,
     services: Services,
     crawl: Crawl,
     ids: Sequence[int],
 ) -> None:
+    """Tells Dagster of the pages of a day and alerts of a crawl that was turned away; first ranks tell of no day."""
     _tell_stop(context, services, crawl)
     if not ids:
         _tell_pages(context, crawl)
@@ -250,13 +217,14 @@ def _tell_pages(context: dg.AssetExecutionContext, crawl: Crawl) -> None:
     tell_finding(context, PAGES, Finding(PAGES_COMPLETE, report.complete, text + why), crawl.day)
 
 
-def _tell_day(
+def tell_day(
     context: dg.AssetExecutionContext,
     services: Services,
     result: DayResult,
     ids: Sequence[int],
     again: datetime | None,
 ) -> None:
+    """Tells Dagster of the ranks of a day; of first ranks only its log."""
     if ids:
         context.log.info("%s: %s", result.day, _count(result))
         return
@@ -325,7 +293,8 @@ def _draw_movers(services: Services, result: DayResult) -> dict[str, Any]:
     return {"ranks_over_time": dg.MetadataValue.md(draw_pictures(pictures))} if pictures else {}
 
 
-def _list_missing(result: DayResult) -> list[FailedUnit]:
+def list_missing(result: DayResult) -> list[FailedUnit]:
+    """Trackings of a day that have no rank of it."""
     failed = [
         replace(each, unit_id=f"{result.day} tracking {each.unit_id}") for each in result.failures
     ]

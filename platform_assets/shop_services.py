@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine import OnProgress
 from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.loop_thread import Emit
 from platform_assets.core.months import TIMEZONE
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.retry import RetryPolicy
@@ -246,6 +247,38 @@ class ShopServices:
         ):
             scanner = self._make_scanner(platform, source, on_progress)
             return await scan_batch(replace(scanner, mass_accepted=mass_accepted), batch)
+
+    async def scan_batches(
+        self,
+        batches: Iterable[Batch],
+        emit: Emit[BatchResult | DayProgress],
+        *,
+        mass_accepted: bool = False,
+    ) -> None:
+        """Scans batches, the shops side by side and each shop's in their order.
+
+        Args:
+            batches: Which ones.
+            emit: Is handed the result of each batch, then how far its day is.
+            mass_accepted: Whether a person says that products which vanish in a mass are really gone.
+
+        Raises:
+            ExceptionGroup: What `scan_batch` raises.
+        """
+        by_shop: dict[str, list[Batch]] = {}
+        for batch in sorted(batches):
+            by_shop.setdefault(batch.platform, []).append(batch)
+
+        async def scan_shop(waiting: Iterable[Batch]) -> None:
+            for batch in waiting:
+                emit(await self.scan_batch(batch, mass_accepted=mass_accepted))
+                progress = await asyncio.to_thread(self.measure_day, batch.platform, batch.day)
+                if progress is not None:
+                    emit(progress)
+
+        async with asyncio.TaskGroup() as group:
+            for waiting in by_shop.values():
+                group.create_task(scan_shop(waiting))
 
     def request_search(self, name: str, keyword: str) -> tuple[SearchRequest, bool]:
         """Asks for a search of a shop; the request, and whether it is a new one.

@@ -4,20 +4,28 @@
 How a batch is scanned is in `scan.py`, what becomes of it in `publishing.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import dagster as dg
 
+from platform_assets.core.loop_thread import LoopThread
 from platform_assets.glue import check_outputs, explained_failures, partition_check, table_spec
 from platform_assets.partitions import PRODUCT_BATCHES
+from platform_assets.products.batch_result import BatchResult
+from platform_assets.products.batches import Batch
 from platform_assets.products.glue import (
     CHANGES,
     CHECKS,
     LATEST,
     SNAPSHOTS,
+    ProgressLines,
+    fail_unfinished,
     partition_batches,
-    scan_batches,
+    tell_batch,
+    tell_day,
 )
+from platform_assets.products.quality import ACCEPT_TAG
 from platform_assets.services import Services
 
 
@@ -45,9 +53,42 @@ def product_batches(
     context: dg.AssetExecutionContext, services: dg.ResourceParam[Services]
 ) -> Iterator[dg.Output[None]]:
     """One or many batches."""
-    with explained_failures():
-        scan_batches(context, services, partition_batches(context))
+    with explained_failures(), LoopThread() as loop:
+        scan(context, services, loop, partition_batches(context))
     yield from check_outputs(context)  # each batch was told as it ended, and its checks with it
+
+
+def scan(
+    context: dg.AssetExecutionContext,
+    services: Services,
+    loop: LoopThread,
+    batches: Sequence[Batch],
+) -> None:
+    """Scans batches and tells Dagster of each one as it ends.
+
+    Args:
+        context: Of the step.
+        services: What scans.
+        loop: Where the work runs.
+        batches: Of the run.
+
+    Raises:
+        PlatformError: A batch could not be begun; what had ended was told.
+        dg.Failure: Batches have failed.
+    """
+    results: dict[Batch, BatchResult] = {}
+    lines = ProgressLines(context.log)
+    accepted = context.run.tags.get(ACCEPT_TAG) == "true"
+    work = partial(services.shops.scan_batches, batches, mass_accepted=accepted)
+    for events in loop.run(work):
+        for event in events:
+            if isinstance(event, BatchResult):
+                results[event.batch] = event
+                tell_batch(context, services, event)
+            else:
+                lines.tell(event)
+                tell_day(context, services, event, results)
+    fail_unfinished(batches, results)
 
 
 # Written by every batch, and by nothing else: there is nothing to materialize.

@@ -1,21 +1,20 @@
 # pyright: standard
-"""Between the products domain and Dagster: batches are scanned, each is told as it ends, a failed one fails the run."""
+"""Between the products domain and Dagster: which batches a run is about, what is told of them, what has failed."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from platform_assets.core.errors import PermanentError, PlatformError
+from platform_assets.core.loop_thread import LoopThread
 from platform_assets.core.units import FailedUnit, Report
 from platform_assets.glue import (
     LEFT,
     LOG_SECONDS,
     NAMED_FAILURES,
-    Background,
     blame_report,
     blame_units,
     make_failure,
@@ -28,7 +27,6 @@ from platform_assets.products.batches import Batch, PlannedBatch, read_batch
 from platform_assets.products.listing import ListReport
 from platform_assets.products.progress import DayProgress
 from platform_assets.products.quality import (
-    ACCEPT_TAG,
     DAY_READ,
     FEW_FAILURES,
     FEW_ODD_FIELDS,
@@ -63,9 +61,6 @@ ALERT = "product_batch_failed"
 DAY_ALERT = "product_day_unread"
 """Kind of the alert about a day of which too little was read; its subject is `<platform>/<day>`."""
 
-Told = BatchResult | DayProgress
-Tell = Callable[[Told], None]
-
 
 def partition_batches(context: dg.AssetExecutionContext) -> list[Batch]:
     """The batches of a run of the assets: one partition, or a range.
@@ -81,53 +76,8 @@ def partition_batches(context: dg.AssetExecutionContext) -> list[Batch]:
     return [read_batch(key) for key in context.partition_keys]
 
 
-def scan_batches(
-    context: dg.AssetExecutionContext, services: Services, batches: Sequence[Batch]
-) -> None:
-    """Scans batches, the platforms side by side, and tells Dagster of each one as it ends.
-
-    Raises:
-        PlatformError: A batch could not be begun; what had ended was told.
-        dg.Failure: Batches have failed.
-    """
-    results: dict[Batch, BatchResult] = {}
-    lines = _ProgressLines(context.log)
-    accepted = context.run.tags.get(ACCEPT_TAG) == "true"
-    for told in Background(partial(_scan, services, batches, accepted)).follow():
-        if isinstance(told, DayProgress):
-            lines.tell(told)
-            _tell_day(context, services, told, results)
-            continue
-        results[told.batch] = told
-        _tell_batch(context, services, told)
-    _fail_unfinished(batches, results)
-
-
-async def _scan(
-    services: Services,
-    batches: Iterable[Batch],
-    mass_accepted: bool,  # noqa: FBT001 - `partial` passes by place
-    tell: Tell,
-) -> None:
-    by_platform: dict[str, list[Batch]] = {}
-    for batch in sorted(batches):
-        by_platform.setdefault(batch.platform, []).append(batch)
-    async with asyncio.TaskGroup() as group:
-        for waiting in by_platform.values():
-            group.create_task(_scan_platform(services, waiting, tell, mass_accepted=mass_accepted))
-
-
-async def _scan_platform(
-    services: Services, batches: Iterable[Batch], tell: Tell, *, mass_accepted: bool
-) -> None:
-    for batch in batches:
-        tell(await services.shops.scan_batch(batch, mass_accepted=mass_accepted))
-        progress = await asyncio.to_thread(services.shops.measure_day, batch.platform, batch.day)
-        if progress is not None:
-            tell(progress)
-
-
-def _tell_batch(context: dg.AssetExecutionContext, services: Services, result: BatchResult) -> None:
+def tell_batch(context: dg.AssetExecutionContext, services: Services, result: BatchResult) -> None:
+    """Tells Dagster of a batch that has ended; of one that failed, people."""
     cell = result.batch.key
     if result.reason is not None:
         context.log.warning("%s: %s", cell, result.reason)
@@ -156,7 +106,7 @@ def _tell_batch(context: dg.AssetExecutionContext, services: Services, result: B
         tell_finding(context, SNAPSHOTS, finding, cell)
 
 
-def _tell_day(
+def tell_day(
     context: dg.AssetExecutionContext,
     services: Services,
     progress: DayProgress,
@@ -191,14 +141,19 @@ def _count(result: BatchResult) -> dict[str, Any]:
     }
 
 
-class _ProgressLines:
-    """A line in the run's log now and then."""
+class ProgressLines:
+    """A line in the run's log now and then.
+
+    Args:
+        log: The run's log; use it from the step's own thread only.
+    """
 
     def __init__(self, log: dg.DagsterLogManager) -> None:
         self._log = log
         self._told: dict[str, datetime] = {}
 
     def tell(self, progress: DayProgress) -> None:
+        """Logs how far a shop's day is, if it is time."""
         told = self._told.get(progress.platform, datetime.min.replace(tzinfo=UTC))
         if (progress.updated_at - told).total_seconds() < LOG_SECONDS:
             return
@@ -216,7 +171,12 @@ class _ProgressLines:
         )
 
 
-def _fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResult]) -> None:
+def fail_unfinished(batches: Sequence[Batch], results: Mapping[Batch, BatchResult]) -> None:
+    """Fails a run of which batches failed or did not end, if there are any.
+
+    Raises:
+        dg.Failure: With each of them.
+    """
     failed = [
         _blame(batch.key, results.get(batch))
         for batch in batches
@@ -257,7 +217,8 @@ def split_day(
         dg.Failure: The list could not be read; the known products were split all the same.
     """
     day = check_day(day or today(services.clock.now()))
-    begun = asyncio.run(services.shops.begin_day(platform, day))
+    with LoopThread() as loop:
+        begun = loop.call(services.shops.begin_day(platform, day))
     planned = begun.planned
     context.instance.add_dynamic_partitions(
         str(PRODUCT_BATCHES.name), [each.batch.key for each in planned]
@@ -307,7 +268,8 @@ def answer_searches(context: dg.OpExecutionContext, services: Services) -> dict[
         PlatformError: A shop could not be searched at all; the others have been.
     """
     names = list(services.shops.searches.count_waiting())
-    ends = dict(zip(names, asyncio.run(_answer_all(services, names)), strict=True))
+    with LoopThread() as loop:
+        ends = dict(zip(names, loop.call(_answer_all(services, names)), strict=True))
     reports = {name: end for name, end in ends.items() if isinstance(end, Report)}
     for name, report in reports.items():
         context.log.info("%s: %d searches answered, %d failed", name, report.done, report.failed)

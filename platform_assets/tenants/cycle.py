@@ -14,13 +14,22 @@ from typing import Protocol
 import anyio.to_thread
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.engine import OnOutcome, OnProgress, run_units
+from platform_assets.core.engine import run_units
 from platform_assets.core.errors import LeaseLostError, PermanentError
 from platform_assets.core.ledger import UnitLedger
+from platform_assets.core.loop_thread import Emit
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.run_policy import RunPolicy
 from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import Attempt, JsonObject, Plan, Report, Unit
+from platform_assets.core.units import (
+    Attempt,
+    JsonObject,
+    Plan,
+    Progress,
+    Report,
+    Unit,
+    UnitOutcome,
+)
 from platform_assets.tenants.process import DeadLetterSink, EventSource, process_month
 from platform_assets.tenants.tenant import (
     SourceSettings,
@@ -94,23 +103,19 @@ class Processor:
 async def run_months(
     processor: Processor,
     ledger: MonthLedger,
+    emit: Emit[UnitOutcome | Progress] | None = None,
     *,
     force: bool,
     in_order: bool = True,
-    on_progress: OnProgress | None = None,
-    on_outcome: OnOutcome | None = None,
-    stop: asyncio.Event | None = None,
 ) -> Report:
     """Processes the cells of a ledger's plan.
 
     Args:
         processor: What the work needs.
         ledger: Says which cells, and who may work on them.
+        emit: Is handed every outcome, and the progress at a human pace.
         force: Whether a month whose source has not changed is processed all the same.
         in_order: Whether months of a NEW tenant are done one after another, and left once one of them fails.
-        on_progress: See `run_units`.
-        on_outcome: See `run_units`.
-        stop: See `run_units`.
 
     Raises:
         TransientError: The state database does not answer.
@@ -124,9 +129,8 @@ async def run_months(
         policy=processor.policy,
         clock=processor.clock,
         after=after,
-        on_progress=on_progress,
-        on_outcome=on_outcome,
-        stop=stop,
+        on_progress=emit,
+        on_outcome=emit,
     )
 
 

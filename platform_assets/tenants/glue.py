@@ -1,15 +1,11 @@
 # pyright: standard
-"""Between the tenants domain and Dagster: a run over cells tells each finished one, then fails with a list if it must.
+"""Between the tenants domain and Dagster: which cells a run is about, what is told of them, what has failed.
 
-The engine works in a thread; everything that touches Dagster's event log happens in the step's own thread: two threads
-on one SQLite instance can block each other for ever (dagster 1.13.27). No decisions about data.
+No decisions about data.
 """
 
-import asyncio
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -21,14 +17,12 @@ from platform_assets.core.months import check_month
 from platform_assets.core.units import (
     FailedUnit,
     JsonObject,
-    Progress,
     Report,
     UnitOutcome,
     UnitState,
 )
 from platform_assets.glue import (
     NAMED_FAILURES,
-    ProgressLog,
     blame_report,
     make_failure,
     missing_units,
@@ -38,7 +32,6 @@ from platform_assets.glue import (
 )
 from platform_assets.services import Services
 from platform_assets.tenants.customers import CustomersResult
-from platform_assets.tenants.cycle import run_months
 from platform_assets.tenants.outputs import month_key
 from platform_assets.tenants.tenant import (
     MonthStatus,
@@ -49,7 +42,6 @@ from platform_assets.tenants.tenant import (
 )
 from resources.materializations_resource import tell_materializations
 from resources.orchestration_resource import Orchestration
-from resources.state.tenant_ledger import SqlTenantLedger
 
 EVENTS = dg.AssetKey(["tenants", "events"])
 PROFILES = dg.AssetKey(["tenants", "customer_profiles"])
@@ -163,51 +155,14 @@ def expire_months(context: Context, services: Services) -> None:
         context.log.warning("%s %s: %s", month.tenant_id, month.month, month.error_message)
 
 
-def process_cells(
-    context: Context,
-    services: Services,
-    cells: Sequence[str],
-    *,
-    skip: Mapping[str, JsonObject],
-    in_order: bool,
-    force: bool,
-) -> Report:
-    """Runs the cells and tells Dagster of each one as soon as the state table has it.
-
-    Args:
-        context: Of the step.
-        services: The adapters.
-        cells: Partition keys.
-        skip: Those of the cells that are done already, see `done_before`.
-        in_order: Whether months of a NEW tenant wait for the ones before them, and are left if one of those fails.
-        force: Whether a month whose source has not changed is processed all the same.
-
-    Raises:
-        PlatformError: The run could not go on.
-    """
-    ledger = services.month_ledger(cells, context.run.run_id, skip=skip, in_order=in_order)
-    tell_done(
-        context,
-        [
-            UnitOutcome(cell, UnitState.DONE, tries=0, detail=numbers)
-            for cell, numbers in skip.items()
-        ],
-    )
-    run = _ThreadedRun(services, ledger, in_order=in_order, force=force)
-    log = ProgressLog(context.log, "tenant-months")
-    for told in run.follow():
-        outcomes = [one for one in told if isinstance(one, UnitOutcome)]
-        tell_done(context, [one for one in outcomes if one.state is UnitState.DONE])
-        failed = [one for one in outcomes if one.state is not UnitState.DONE]
-        for outcome in failed:
-            tell_failed(context, outcome)
-        if any(_is_disabled(services, outcome) for outcome in failed):
-            services.alert_tenants()  # at once: the orchestrator's next tick may be minutes away
-        for progress in told:
-            if isinstance(progress, Progress):
-                log.tell(progress)
-    tell_losses(context, services)
-    return run.report()
+def tell_outcomes(context: Context, services: Services, outcomes: Sequence[UnitOutcome]) -> None:
+    """Tells Dagster of cells that have ended, done or failed; people at once of a tenant that is disabled now."""
+    tell_done(context, [one for one in outcomes if one.state is UnitState.DONE])
+    failed = [one for one in outcomes if one.state is not UnitState.DONE]
+    for outcome in failed:
+        tell_failed(context, outcome)
+    if any(_is_disabled(services, outcome) for outcome in failed):
+        services.alert_tenants()  # the orchestrator's next tick may be minutes away
 
 
 def _is_disabled(services: Services, outcome: UnitOutcome) -> bool:
@@ -233,88 +188,6 @@ def tell_losses(context: Context, services: Services) -> None:
         metadata={"failing_cells": list(lossy), "kinds": kinds, "failing": len(lossy)},
     )
     context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, though not in its type
-
-
-TOLD_TOGETHER = 60
-"""Outcomes that are told to Dagster in one batch at most: so many rows that a batch stays well under a second."""
-
-
-class _ThreadedRun:
-    """The engine in a thread of its own; what it tells comes out of `follow` in the caller's thread."""
-
-    def __init__(
-        self, services: Services, ledger: SqlTenantLedger, *, in_order: bool = True, force: bool
-    ) -> None:
-        self._told: SimpleQueue[UnitOutcome | Progress | None] = SimpleQueue()
-        self._stop = asyncio.Event()
-        self._left = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tenant-months")
-        self._future: Future[Report] = self._pool.submit(
-            self._run, services, ledger, in_order, force
-        )
-        self._future.add_done_callback(lambda _: self._told.put(None))
-
-    def follow(self) -> Iterator[list[UnitOutcome | Progress]]:
-        """What the run tells, until it ends: each time all that has come, and at least one.
-
-        Left early (the run is terminated), it gives back what it holds.
-        """
-        try:
-            while told := self._take():
-                yield told
-        finally:
-            self._left = True
-            if self._loop is not None and not self._future.done():
-                self._loop.call_soon_threadsafe(self._stop.set)
-            self._pool.shutdown(wait=True)
-
-    def _take(self) -> list[UnitOutcome | Progress]:
-        """What has come, after waiting for the first; nothing when the run has ended."""
-        told: list[UnitOutcome | Progress] = []
-        one = self._told.get()
-        while one is not None:
-            told.append(one)
-            if len(told) == TOLD_TOGETHER:
-                return told
-            try:
-                one = self._told.get_nowait()
-            except Empty:
-                return told
-        self._told.put(None)  # the end: seen again by the next call
-        return told
-
-    def report(self) -> Report:
-        """The run's report, or its error: of several that came together, the first."""
-        try:
-            return self._future.result()
-        except (
-            ExceptionGroup
-        ) as group:  # Dagster would show "unhandled errors in a TaskGroup" and no more
-            raise group.exceptions[0] from group
-
-    def _run(
-        self,
-        services: Services,
-        ledger: SqlTenantLedger,
-        in_order: bool,  # noqa: FBT001 - handed on by a thread pool
-        force: bool,  # noqa: FBT001
-    ) -> Report:
-        async def run() -> Report:
-            self._loop = asyncio.get_running_loop()
-            if self._left:
-                self._stop.set()
-            return await run_months(
-                services.month_processor,
-                ledger,
-                in_order=in_order,
-                force=force,
-                on_progress=self._told.put,
-                on_outcome=self._told.put,
-                stop=self._stop,
-            )
-
-        return asyncio.run(run())
 
 
 def tell_done(context: Context, outcomes: Sequence[UnitOutcome]) -> None:

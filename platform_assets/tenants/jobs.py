@@ -8,6 +8,7 @@ from platform_assets.core.errors import TransientError
 from platform_assets.core.owner import host_of
 from platform_assets.glue import explained_failures, name_some
 from platform_assets.services import Services
+from platform_assets.tenants.assets import process_cells
 from platform_assets.tenants.decide import describe
 from platform_assets.tenants.glue import (
     CUSTOMERS,
@@ -15,7 +16,6 @@ from platform_assets.tenants.glue import (
     done_before,
     expire_months,
     fail_cells,
-    process_cells,
     read_cells,
     refresh_customers,
 )

@@ -12,7 +12,7 @@ from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.objects import ObjectInfo
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import Report, UnitOutcome, UnitState
+from platform_assets.core.units import Progress, Report, UnitOutcome, UnitState
 from platform_assets.tenants.cycle import Processor, chain_cells, run_months
 from platform_assets.tenants.outputs import customers_key, month_key, read_summary
 from platform_assets.tenants.process import TABLES, EventSource
@@ -121,10 +121,14 @@ class World:
             run_months(
                 self.processor(),
                 self.ledger(*cells, run_id=run_id),
+                self._note,
                 force=force,
-                on_outcome=self.outcomes.append,
             )
         )
+
+    def _note(self, event: UnitOutcome | Progress) -> None:
+        if isinstance(event, UnitOutcome):
+            self.outcomes.append(event)
 
     def row(self, cell: str = CELL) -> TenantMonth:
         return self.months.get(*split_cell(cell))
@@ -405,22 +409,22 @@ class Blocked:
                 thread.join(20)
 
 
-def test_a_run_that_is_stopped_gives_back_what_it_holds_and_writes_nothing_later(world: World):
+def test_a_run_that_is_cancelled_gives_back_what_it_holds_and_writes_nothing_later(world: World):
     source = source_of("acme")
     world.add("acme", source)
     world.add("other", source_of("other"))
 
-    async def run() -> Report:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
+    async def run() -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
         source.before_slice = blocked
-        blocked.asked = lambda: loop.call_soon_threadsafe(stop.set)
+        blocked.asked = lambda: loop.call_soon_threadsafe(task.cancel)
         ledger = world.ledger(CELL, "2026-01|acme", "2025-12|acme")
-        return await run_months(world.processor(), ledger, force=True, stop=stop)
+        await run_months(world.processor(), ledger, force=True)
 
     blocked = Blocked(lambda: None)
-    report = asyncio.run(run())
-    assert (str(report.stop), report.left) == ("asked to stop", 3)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
     assert set(world.statuses().values()) == {PENDING}
     rows = world.tenants.months("acme")
     blocked.end()

@@ -4,14 +4,10 @@ Assets decode their key or config, call one function of their domain and return 
 needs around that call is here. No domain logic.
 """
 
-import asyncio
 import sys
-import threading
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -25,13 +21,8 @@ from platform_assets.core.findings import Finding
 from platform_assets.core.units import FailedUnit, Progress, Report
 from resources.alerts import Alerts
 
-T = TypeVar("T")
-
 LOG_SECONDS = 15.0
 """Least time between two progress lines in the run's log: each costs about 14 ms on SQLite."""
-
-WAKE_SECONDS = 1.0
-"""How late a signal to end the run can be noticed."""
 
 OWNERS = ["team:data-platform"]
 """Of every asset."""
@@ -357,62 +348,3 @@ def told_progress(log: dg.DagsterLogManager, what: str) -> Generator[Callable[[P
 
     with bar:
         yield tell
-
-
-class Background(Generic[T]):
-    """A coroutine in a thread of its own; what it tells comes out of `follow` in the step's own thread.
-
-    Everything that touches Dagster's event log happens there: two threads on one SQLite instance can block each other
-    for ever (dagster 1.13.27).
-
-    Args:
-        work: Makes the coroutine; its argument is the function that tells.
-    """
-
-    def __init__(self, work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> None:
-        self._work = work
-        self._told: SimpleQueue[T | None] = SimpleQueue()
-        self._ready = threading.Event()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="background")
-        self._future: Future[None] = self._pool.submit(lambda: asyncio.run(self._run()))
-        self._future.add_done_callback(self._end)
-
-    def follow(self) -> Generator[T]:
-        """What the work tells, until it ends. Left early (the run is terminated), the work is cancelled.
-
-        Raises:
-            BaseException: What the work ended with; of several errors that came together, the first.
-        """
-        try:
-            while (told := self._wait()) is not None:
-                yield told
-        finally:
-            self._cancel()
-            self._pool.shutdown(wait=True)
-        try:
-            self._future.result()
-        except ExceptionGroup as group:
-            # Dagster would show "unhandled errors in a TaskGroup" and no more.
-            raise group.exceptions[0] from group
-
-    def _wait(self) -> T | None:
-        """What is told next. Wakes up now and then: a signal that comes just before a wait begins does not end it."""
-        while True:
-            with suppress(Empty):
-                return self._told.get(timeout=WAKE_SECONDS)
-
-    def _end(self, _: Future[None]) -> None:
-        self._ready.set()  # also when the work could not begin
-        self._told.put(None)
-
-    def _cancel(self) -> None:
-        self._ready.wait()
-        if not self._future.done():
-            with suppress(RuntimeError):  # its loop was closed meanwhile
-                self._loop.call_soon_threadsafe(self._task.cancel)
-
-    async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.ensure_future(self._work(self._told.put))
-        self._ready.set()
-        await self._task

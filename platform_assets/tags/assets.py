@@ -6,9 +6,12 @@ What is done to a table is in `table_work.py`, how shards become a job in `shard
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
+from itertools import chain
 
 import dagster as dg
 
+from platform_assets.core.loop_thread import LoopThread
 from platform_assets.glue import (
     OWNERS,
     alerted_failure,
@@ -25,10 +28,18 @@ from platform_assets.tags.glue import (
     PREPARED,
     SUMMARY,
     TAGGED,
+    Cells,
+    ShardProgress,
     dictionary_metadata,
+    fail_unfinished,
+    name_cell,
     partition_cells,
-    process_shards,
+    tell_checks,
+    tell_dictionary,
+    tell_ignored,
+    tell_shard,
 )
+from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
 
 GROUP = "tags"
 ALERT = "tags_failed"
@@ -88,9 +99,43 @@ def tag_shards(
             for place in cells:
                 alerts.enter_context(alerted_failure(services.alerts, ALERT, place.key))
             process_shards(context, services, cells)
-    yield from check_outputs(
-        context
-    )  # each shard was told when it was whole, the checks at the end
+    yield from check_outputs(context)  # each shard was told when it was whole
+
+
+def process_shards(context: dg.AssetExecutionContext, services: Services, cells: Cells) -> None:
+    """Runs shards, a job for each tenant-source, and tells Dagster of each one as soon as it is whole.
+
+    Args:
+        context: Of the step.
+        services: What runs them.
+        cells: Shards of each tenant-source.
+
+    Raises:
+        PlatformError: A job could not be planned or run; what was finished has been told.
+        dg.Failure: Some shards are not whole.
+    """
+    dictionary = services.publish_dictionary()
+    tell_dictionary(context, dictionary)
+    ends: dict[str, ShardOutcome] = {}
+    ignored: list[str] = []
+    with LoopThread() as loop:
+        for number, (place, shards) in enumerate(cells.items()):
+            job_id = f"{context.run.run_id}-{number}"
+            work = partial(services.run_shards, job_id, place, shards, dictionary.version)
+            progress = ShardProgress(context.log, place)
+            for event in chain.from_iterable(loop.run(work)):
+                match event:
+                    case JobProgress():
+                        progress.tell(event)
+                    case IgnoredObjects():
+                        ignored += event.keys
+                        tell_ignored(context, event)
+                    case ShardOutcome():
+                        cell = name_cell(event.shard, place)
+                        ends[cell] = event
+                        tell_shard(context, cell, event, dictionary.version, ignored)
+    tell_checks(context, ends)
+    fail_unfinished(cells, ends)
 
 
 ASSETS = [dictionary, tag_shards]

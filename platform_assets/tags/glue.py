@@ -1,12 +1,11 @@
 # pyright: standard
-"""Between the tags domain and Dagster: a run over shards tells each whole one, then fails with a list if it must.
+"""Between the tags domain and Dagster: which shards a run is about, what is told of them, what has failed.
 
 No decisions about data.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -21,13 +20,11 @@ from platform_assets.core.units import FailedUnit
 from platform_assets.glue import (
     LEFT,
     LOG_SECONDS,
-    Background,
     blame_units,
     make_failure,
     name_some,
     tell_run_finding,
 )
-from platform_assets.services import Services
 from platform_assets.tags.keys import TenantSource, check_shard, read_tenant_source
 from platform_assets.tags.publishing import PublishedDictionary
 from platform_assets.tags.quality import (
@@ -40,7 +37,7 @@ from platform_assets.tags.quality import (
     check_rows,
     check_tag_rate,
 )
-from platform_assets.tags.shard_result import ShardResult, TableResult, TableState
+from platform_assets.tags.shard_result import TableResult, TableState
 from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
 from resources.materializations_resource import tell_materializations
 
@@ -100,39 +97,6 @@ def partition_cells(context: dg.AssetExecutionContext) -> Cells:
     return read_cells(context.partition_keys)
 
 
-def process_shards(context: dg.AssetExecutionContext, services: Services, cells: Cells) -> None:
-    """Runs shards, a job for each tenant-source, and tells Dagster of each one as soon as it is whole.
-
-    Raises:
-        PlatformError: A job could not be planned or run; what was finished has been told.
-        dg.Failure: Some shards are not whole.
-    """
-    dictionary = services.publish_dictionary()
-    tell_dictionary(context, dictionary)
-    ends: dict[str, ShardOutcome] = {}
-    ignored: list[str] = []
-    for number, (place, shards) in enumerate(cells.items()):
-        job_id = f"{context.run.run_id}-{number}"
-        job = Background(partial(services.run_shards, job_id, place, shards, dictionary.version))
-        progress = _Progress(context.log, place)
-        for told in job.follow():
-            if isinstance(told, JobProgress):
-                progress.tell(told)
-                continue
-            if isinstance(told, IgnoredObjects):
-                ignored += told.keys
-                context.log.info("left alone beside the tables: %s", ", ".join(told.keys[:_NAMED]))
-                continue
-            cell = name_cell(told.shard, place)
-            ends[cell] = told
-            if told.reason is None and told.result is not None:
-                _tell_shard(context, cell, told.result, dictionary.version, ignored)
-            else:
-                context.log.warning("%s: %s", cell, told.reason)
-    _tell_checks(context, ends)
-    _fail_unfinished(cells, ends)
-
-
 def tell_dictionary(context: dg.AssetExecutionContext, dictionary: PublishedDictionary) -> None:
     """Materializes a version of the dictionary that Dagster does not know yet: what was made with another is stale."""
     known = context.instance.get_latest_materialization_event(DICTIONARY)
@@ -160,13 +124,26 @@ def dictionary_metadata(dictionary: PublishedDictionary) -> dict[str, Any]:
     return metadata
 
 
-def _tell_shard(
+def tell_shard(
     context: dg.AssetExecutionContext,
     cell: str,
-    result: ShardResult,
+    end: ShardOutcome,
     version: str,
     ignored: Sequence[str],
 ) -> None:
+    """Tells Dagster of a shard that is whole; of one that is not, the log.
+
+    Args:
+        context: Of the step.
+        cell: The shard's partition key.
+        end: How it ended.
+        version: Of the dictionary.
+        ignored: Objects that were left alone beside the tables of its tenant-source.
+    """
+    result = end.result
+    if end.reason is not None or result is None:
+        context.log.warning("%s: %s", cell, end.reason)
+        return
     tables = result.tables
     numbers: dict[str, Any] = {
         "tables": len(tables),
@@ -208,7 +185,12 @@ def _describe_raw(tables: Sequence[TableResult], ignored: Sequence[str]) -> dict
     return numbers
 
 
-def _tell_checks(context: dg.AssetExecutionContext, ends: Mapping[str, ShardOutcome]) -> None:
+def tell_ignored(context: dg.AssetExecutionContext, ignored: IgnoredObjects) -> None:
+    """Names some objects that were left alone in the run's log."""
+    context.log.info("left alone beside the tables: %s", ", ".join(ignored.keys[:_NAMED]))
+
+
+def tell_checks(context: dg.AssetExecutionContext, ends: Mapping[str, ShardOutcome]) -> None:
     """A result of each check for the whole run, which names the shards that fail it."""
     tables = {cell: end.result.tables for cell, end in ends.items() if end.result is not None}
     for key, check in CHECKS.values():
@@ -217,8 +199,13 @@ def _tell_checks(context: dg.AssetExecutionContext, ends: Mapping[str, ShardOutc
         tell_run_finding(context, key, finding, failing)
 
 
-class _Progress:
-    """A line in the run's log now and then."""
+class ShardProgress:
+    """A line in the run's log now and then.
+
+    Args:
+        log: The run's log; use it from the step's own thread only.
+        place: Whose shards.
+    """
 
     def __init__(self, log: dg.DagsterLogManager, place: TenantSource) -> None:
         self._log = log
@@ -226,6 +213,7 @@ class _Progress:
         self._told = 0.0
 
     def tell(self, progress: JobProgress) -> None:
+        """Logs how the job is doing, if it is time."""
         if progress.seconds - self._told < LOG_SECONDS:
             return
         self._told = progress.seconds
@@ -243,8 +231,12 @@ class _Progress:
         )
 
 
-def _fail_unfinished(cells: Cells, ends: Mapping[str, ShardOutcome]) -> None:
-    """Raises a failure that lists the shards that are not whole, if there are any."""
+def fail_unfinished(cells: Cells, ends: Mapping[str, ShardOutcome]) -> None:
+    """Fails a run of which shards are not whole, if there are any.
+
+    Raises:
+        dg.Failure: With each of them.
+    """
     wanted = [name_cell(shard, place) for place, shards in cells.items() for shard in shards]
     failed = list(_list_unfinished(wanted, ends))
     if not failed:

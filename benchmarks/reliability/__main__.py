@@ -4,7 +4,8 @@
         [--kills 10] [--seed N] [--home DIR] [--json FILE]
 
 Each pipeline does a day's work against its sandbox, once undisturbed and then while its processes are killed (SIGKILL).
-What came out is compared row by row with the undisturbed work. Exit status 1: any count is not 0.
+What came out is compared row by row with the undisturbed work. Exit status 1: any count is not 0, or the work was over
+before all kills had come.
 """
 
 import argparse
@@ -35,27 +36,30 @@ HEADERS = ("attack", "kills", "starts", "requests", "lost", "twice", "stuck", "d
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One attacked home beside the undisturbed one. Counts are rows, pieces and tenants."""
+    """One attacked home beside the undisturbed one. Counts are rows, pieces and tenants; `asked` are kills."""
 
     name: str
     attack: Attack
     calm_requests: int | None
     lost: int
     twice: int
+    asked: int = 0
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong."""
-        return not (self.lost or self.twice or self.attack.stuck or self.attack.disabled)
+        """Whether nothing is wrong, after all the kills that were asked for."""
+        wrong = self.lost or self.twice or self.attack.stuck or self.attack.disabled
+        return not wrong and self.attack.kills >= self.asked
 
     def cells(self) -> tuple[str, ...]:
         """As the table shows it."""
         asked = self.attack.requests
         requests = "-" if asked is None else f"{asked} of {self.calm_requests}"
+        kills = str(self.attack.kills)
         counts = (self.lost, self.twice, self.attack.stuck, self.attack.disabled)
         return (
             self.name,
-            str(self.attack.kills),
+            kills if self.attack.kills >= self.asked else f"{kills} of {self.asked}",
             str(self.attack.starts),
             requests,
             *map(str, counts),
@@ -95,7 +99,8 @@ def attack_pipeline(name: str, folder: Path, options: argparse.Namespace) -> Gen
                     attack = WAYS[way](ground, total, options.kills, draw)
                 lost, twice = count_differences(calm.contents, attack.contents)
                 attack.notes += name_differences(calm.contents, attack.contents)[:10]
-                yield Row(f"{name}, {way}, {storage}", attack, calm.requests, lost, twice)
+                title = f"{name}, {way}, {storage}"
+                yield Row(title, attack, calm.requests, lost, twice, options.kills)
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from platform_assets.core.errors import PlatformError, RefusedError
 from platform_assets.core.signals import restore_signals
 from platform_assets.services import Services
 from platform_assets.settings import load_settings, read_dotenv
+from resources.dagster.orchestration import open_orchestration
 from resources.logs import open_log
-from resources.orchestration_resource import open_orchestration
 
 STOP_SECONDS = 10
 """How long open requests may go on when the server is told to stop."""

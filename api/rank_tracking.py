@@ -28,7 +28,7 @@ from platform_assets.ranks.tracking import (
     write_line,
 )
 from platform_assets.services import Services
-from resources.orchestration_resource import STARTED_BY_TAG
+from resources.dagster.orchestration import STARTED_BY_TAG
 from resources.state.rank_trackings import TrackingFilter
 
 DAILY_JOB = "daily_ranks"

@@ -7,7 +7,7 @@ from api.schemas import RunningJobsOut, RunningMonthOut, RunOut
 from platform_assets.core.errors import PermanentError
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, TenantType, name_cell
-from resources.orchestration_resource import RunInHand
+from resources.dagster.orchestration import RunInHand
 from resources.state.tenants import SqlTenants
 
 MOST_MONTHS = 500

@@ -19,7 +19,7 @@ from platform_assets.services import Services
 from platform_assets.tenants.decide import Facts, Limits, decide
 from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, TenantType, name_cell
 from platform_assets.tenants.transitions import is_exhausted
-from resources.orchestration_resource import STARTED_BY_TAG
+from resources.dagster.orchestration import STARTED_BY_TAG
 from resources.state.leases import SqlLeases
 
 LEASE_SECONDS = 120.0

@@ -20,9 +20,9 @@ from platform_assets.products.progress import DayProgress
 from platform_assets.ranks.daily import DAILY_PIPELINE
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import TenantType
-from resources.cap_state import CapState, load_state
-from resources.caps import CAPS, Cap
-from resources.orchestration_resource import RunInHand
+from resources.caps.limits import CAPS, Cap
+from resources.caps.state import CapState, load_state
+from resources.dagster.orchestration import RunInHand
 from resources.state.cap_states import SqlCapStates
 from resources.state.rank_days import SqlRankDays
 from resources.state.tenants import SqlTenants, TenantFilter

@@ -26,8 +26,8 @@ import msgspec
 
 from benchmarks.caps_worker import Job, Result, TimedStates
 from platform_assets.core.clock import SystemClock
-from resources.caps import CAPS, Cap
-from resources.limiter import CapGate
+from resources.caps.limiter import CapGate
+from resources.caps.limits import CAPS, Cap
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import open_state
 

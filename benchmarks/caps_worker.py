@@ -16,11 +16,11 @@ import msgspec
 
 from platform_assets.core.clock import SystemClock
 from platform_assets.core.units import JsonObject
-from resources.cap_state import CapStates
-from resources.caps import Cap
-from resources.http_client import HttpClient
-from resources.http_messages import HttpRequest
-from resources.limiter import CapGate
+from resources.caps.limiter import CapGate
+from resources.caps.limits import Cap
+from resources.caps.state import CapStates
+from resources.http.client import HttpClient
+from resources.http.messages import HttpRequest
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import open_state
 

@@ -23,7 +23,7 @@ from benchmarks.products_scanning.pace import PaceRun, measure_pace
 from benchmarks.products_scanning.pages import PageRun, measure_pages
 from benchmarks.products_scanning.worker import PLATFORM
 from benchmarks.tables import Goal, describe_goals, format_goals, format_table, write_json
-from resources.caps import find_cap
+from resources.caps.limits import find_cap
 
 PARTS = ("pace", "real", "kills", "pages")
 FAST, UNCAPPED = 40, 100_000

@@ -21,10 +21,10 @@ from platform_assets.tags import assets as tags_assets
 from platform_assets.tags import jobs as tags_jobs
 from platform_assets.tenants import assets as tenants_assets
 from platform_assets.tenants import jobs as tenants_jobs
-from resources.caps import CAPS
-from resources.pools_resource import sync_pools
-from resources.run_ends_resource import note_end
-from resources.runs_resource import fail_dead_runs, signing_executor
+from resources.caps.limits import CAPS
+from resources.dagster.pools import sync_pools
+from resources.dagster.run_ends import note_end
+from resources.dagster.runs import fail_dead_runs, signing_executor
 from sensors import games as games_schedules
 from sensors import products as products_sensors
 from sensors import ranks as ranks_schedules

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from platform_assets.core.errors import PlatformError, TransientError, is_platform_fault
 from platform_assets.core.findings import Finding
 from platform_assets.core.units import FailedUnit, Progress, Report
-from resources.alerts import Alerts
+from resources.alerts.outbox import Alerts
 
 LOG_SECONDS = 15.0
 """Least time between two progress lines in the run's log: each costs about 14 ms on SQLite."""

@@ -1,9 +1,9 @@
 """How requests leave, and within which bounds, as the settings say; part of `services.py`, which is large enough."""
 
 from platform_assets.settings import Settings, network_environment
-from resources.http_client import HttpPolicy
-from resources.http_wire import HttpTimeouts
-from resources.network import Network, read_network
+from resources.http.client import HttpPolicy
+from resources.http.network import Network, read_network
+from resources.http.wire import HttpTimeouts
 
 
 def find_network(settings: Settings) -> Network:

@@ -31,10 +31,10 @@ from platform_assets.ranks.source import PageSource
 from platform_assets.ranks.stored_page import note_wanted
 from platform_assets.ranks.tracking import RankRecord, Tracking, TrackingStatus, register
 from platform_assets.settings import Settings
-from resources.caps import Cap, find_cap
+from resources.caps.limits import Cap, find_cap
 from resources.logs import open_log
-from resources.naver import CAP_NAMES, NaverCredentials, NaverHosts, NaverHttp
-from resources.naver_browser import NaverBrowser
+from resources.naver.browser import NaverBrowser
+from resources.naver.http import CAP_NAMES, NaverCredentials, NaverHosts, NaverHttp
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase
 from resources.state.leases import SqlLeases

@@ -61,17 +61,18 @@ from platform_assets.tenants.decide import (
 from platform_assets.tenants.importing import ImportPlan, read_advertisers, read_advertisers_csv
 from platform_assets.tenants.outlook import look
 from platform_assets.tenants.tenant import Tenant, TenantMonth
-from resources.alerts import Alerts
-from resources.caps import Cap, find_cap, override_cap
-from resources.dagster_webserver import DagsterWebserver
-from resources.event_reach import SourceReach
-from resources.event_source import EventSources
-from resources.igdb import IGDB_ERRORS, TwitchCredentials
-from resources.igdb_source import IgdbSource
+from resources.alerts.outbox import Alerts
+from resources.alerts.webhook import Webhook
+from resources.caps.limits import Cap, find_cap, override_cap
+from resources.dagster.webserver import DagsterWebserver
+from resources.event_databases.reach import SourceReach
+from resources.event_databases.source import EventSources
+from resources.http.network import Network
+from resources.igdb.client import IGDB_ERRORS, TwitchCredentials
+from resources.igdb.source import IgdbSource
 from resources.logs import open_log
-from resources.network import Network
-from resources.object_store import open_store
 from resources.objects.s3_client import S3Access
+from resources.objects.store import open_store
 from resources.runners.cloud_run_api import CloudRunApi
 from resources.runners.cloud_run_job import CloudRunJobRunner
 from resources.runners.cloud_run_replies import CloudRunPlace
@@ -91,7 +92,6 @@ from resources.state.tenant_months import SqlTenantMonths
 from resources.state.tenant_redrive import TenantRedriver
 from resources.state.tenants import SqlTenants
 from resources.state.watermarks import SqlWatermarks
-from resources.webhook import Webhook
 
 if TYPE_CHECKING:  # it loads Arrow, which most commands do without
     from platform_assets.games.merge import Merged

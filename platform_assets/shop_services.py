@@ -42,10 +42,10 @@ from platform_assets.products.searches import Searcher, answer_requests
 from platform_assets.products.source import ShopSource
 from platform_assets.products.turns import SEARCHES, take_turn
 from platform_assets.settings import Settings
-from resources.browser_shops import BrowserShops
-from resources.caps import Cap, shop_cap
+from resources.caps.limits import Cap, shop_cap
 from resources.logs import open_log
-from resources.shops import SHOP_ERRORS, HttpShops
+from resources.shops.browser import BrowserShops
+from resources.shops.http import SHOP_ERRORS, HttpShops
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase
 from resources.state.failed_items import SqlFailedItems

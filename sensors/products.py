@@ -23,7 +23,7 @@ from platform_assets.products.workers import worker_tags
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.shop_services import read_declared
-from resources.run_ends_resource import FAULT_TAG, find_fault
+from resources.dagster.run_ends import FAULT_TAG, find_fault
 
 PARTITION_TAG = "dagster/partition"
 DAYS_BACK = 1

@@ -10,7 +10,7 @@ from platform_assets.core.redrive import FailureFilter
 from platform_assets.glue import explained_failures
 from platform_assets.redrive.starting import make_starters
 from platform_assets.services import Services
-from resources.orchestration_resource import STARTED_BY_TAG, Orchestration
+from resources.dagster.orchestration import STARTED_BY_TAG, Orchestration
 
 
 class RedriveConfig(dg.Config):

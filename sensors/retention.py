@@ -8,8 +8,8 @@ import dagster as dg
 from platform_assets.partitions import PRODUCT_BATCHES, TIMEZONE, today
 from platform_assets.ranks.stored_page import drop_pages
 from platform_assets.services import Services
-from resources.orchestration_resource import is_backfilling
-from resources.run_ends_resource import tries_again
+from resources.dagster.orchestration import is_backfilling
+from resources.dagster.run_ends import tries_again
 from resources.state.audit import SqlAudit
 from resources.state.dead_letters import SqlDeadLetters
 from resources.state.ledger_queries import LedgerQueries

@@ -8,8 +8,8 @@ import dagster as dg
 
 from platform_assets.glue import explained_failures
 from platform_assets.services import Services
-from resources.run_ends_resource import RETRY_TAG, find_second_chances, tell_silent_ends
-from resources.runs_resource import fail_dead_runs
+from resources.dagster.run_ends import RETRY_TAG, find_second_chances, tell_silent_ends
+from resources.dagster.runs import fail_dead_runs
 
 SECONDS = 30
 """Between two looks: three small queries."""

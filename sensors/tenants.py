@@ -16,9 +16,9 @@ from platform_assets.settings import Settings
 from platform_assets.tenants.decide import describe, slice_lanes
 from platform_assets.tenants.glue import tell_missing
 from platform_assets.tenants.tenant import TenantMonth, name_cell
-from resources.orchestration_resource import CYCLE_JOB, STARTED_BY_TAG, Orchestration, tag_cells
-from resources.run_ends_resource import find_fault
-from resources.runs_resource import fail_dead_runs
+from resources.dagster.orchestration import CYCLE_JOB, STARTED_BY_TAG, Orchestration, tag_cells
+from resources.dagster.run_ends import find_fault
+from resources.dagster.runs import fail_dead_runs
 
 PARTITIONS_SECONDS = 30
 """Seconds between two looks whether tenants were added or removed: one small query."""

@@ -20,7 +20,7 @@ from api.starting import ACTOR_TAG
 from platform_assets.core.redrive import Failure, FailureFilter, RedriveReport
 from platform_assets.redrive.starting import make_starters
 from platform_assets.services import Services
-from resources.orchestration_resource import STARTED_BY_TAG
+from resources.dagster.orchestration import STARTED_BY_TAG
 
 router = APIRouter(prefix="/api/v2/batch", tags=["failures"])
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from resources.caps import Cap
+from resources.caps.limits import Cap
 
 GAMES = "games"
 """The entity that is measured: the only large one."""

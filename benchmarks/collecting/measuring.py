@@ -15,8 +15,8 @@ from benchmarks.collecting.job import Job, Measured
 from benchmarks.collecting.landed import judge_ids, read_landed_ids, read_listed_ids
 from benchmarks.collecting.modes import BenchMode, Collecting
 from platform_assets.core.clock import SystemClock
-from resources.cap_window import forget_throttles
-from resources.caps import CAPS, LARGEST_GUARD, Cap
+from resources.caps.limits import CAPS, LARGEST_GUARD, Cap
+from resources.caps.window import forget_throttles
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import open_state
 from sandbox.igdb.command import CLIENT_ID, CLIENT_SECRET

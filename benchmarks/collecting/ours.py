@@ -16,10 +16,10 @@ from platform_assets.games.entities import find_entity
 from platform_assets.games.plan import Mode
 from platform_assets.services import Services
 from platform_assets.settings import Gear, Settings
-from resources.caps import Cap
-from resources.http_client import HttpPolicy
-from resources.igdb import IGDB_ERRORS
-from resources.igdb_source import IgdbSource
+from resources.caps.limits import Cap
+from resources.http.client import HttpPolicy
+from resources.igdb.client import IGDB_ERRORS
+from resources.igdb.source import IgdbSource
 
 
 class ScaledServices(Services):

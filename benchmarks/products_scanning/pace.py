@@ -18,7 +18,7 @@ from platform_assets.products.platform import ShopPlatform
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.shop_services import ShopServices
-from resources.caps import Cap, find_cap
+from resources.caps.limits import Cap, find_cap
 
 if TYPE_CHECKING:
     from resources.state.ledger import SqlLedger

@@ -14,8 +14,8 @@ from benchmarks.products_scanning.shops import ShopsProcess
 from platform_assets.products.platform import ShopPlatform
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from resources.browser_shops import BrowserShop
-from resources.caps import Cap, find_cap
+from resources.caps.limits import Cap, find_cap
+from resources.shops.browser import BrowserShop
 
 UNHURRIED = 1000
 """Requests a second: more than a browser can load."""

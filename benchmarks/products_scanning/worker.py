@@ -14,7 +14,7 @@ from dataclasses import replace
 from platform_assets.products.platform import ShopPlatform
 from platform_assets.services import Services
 from platform_assets.settings import load_settings
-from resources.caps import Cap, find_cap
+from resources.caps.limits import Cap, find_cap
 
 PLATFORM = "musinsa"
 

@@ -37,16 +37,16 @@ from platform_assets.ranks.source import PageSource
 from platform_assets.services import Services
 from platform_assets.settings import Gear, Settings
 from platform_assets.shop_services import ShopServices
-from resources.browser_shops import BrowserShops
-from resources.caps import Cap
-from resources.http_client import HttpPolicy
-from resources.http_wire import HttpTimeouts
-from resources.igdb import IGDB_ERRORS
-from resources.naver import NaverHttp
+from resources.alerts.webhook import Delivery, Webhook, WebhookPolicy
+from resources.caps.limits import Cap
+from resources.http.client import HttpPolicy
+from resources.http.wire import HttpTimeouts
+from resources.igdb.client import IGDB_ERRORS
+from resources.naver.http import NaverHttp
 from resources.runners.http_service import HttpServicePolicy, HttpServiceRunner
-from resources.shops import SHOP_ERRORS, HttpShops
+from resources.shops.browser import BrowserShops
+from resources.shops.http import SHOP_ERRORS, HttpShops
 from resources.state.cap_states import SqlCapStates
-from resources.webhook import Delivery, Webhook, WebhookPolicy
 from sandbox.process import SandboxProcess
 
 EXCHANGE_SECONDS = 2.0

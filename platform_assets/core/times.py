@@ -2,7 +2,7 @@
 
 A value means one wall time in the platform's zone or none. The month that a text or number belongs to can also be told
 from its first characters or its size alone (`find_month`): SQL asks for months by the same rules
-(`resources/event_times.py`), so that a month is found by the value of its times and not by how they sort.
+(`resources/event_databases/times.py`), so that a month is found by the value of its times and not by how they sort.
 
     ISO 8601            2024-01-05 15:20:11, 2024-01-05T06:20:11Z, 20240105T152011
     other texts         2024/1/5 15:20, 2024.01.05, 2024. 1. 5. 오후 3:20:11, 2024년 1월 5일 15시 20분, 20240105

@@ -34,8 +34,8 @@ from platform_assets.tags.receipts import OUTPUTS
 from platform_assets.tenants.glue import MONTH_NUMBERS, tell_missing
 from platform_assets.tenants.outputs import month_key
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth, name_cell
-from resources.orchestration_resource import Orchestration
-from resources.runs_resource import fail_dead_runs, find_dead_runs
+from resources.dagster.orchestration import Orchestration
+from resources.dagster.runs import fail_dead_runs, find_dead_runs
 from resources.state.diagnosis import SqlDiagnosis, check_file
 
 FREE_BYTES = 1_000_000_000

@@ -15,7 +15,7 @@ from platform_assets.games.merge import Merged, Unmerged
 from platform_assets.games.plan import Mode
 from platform_assets.games.source import Traffic
 from platform_assets.glue import report_metadata
-from resources.alerts import Alerts
+from resources.alerts.outbox import Alerts
 
 MODE_TAG = "sluice/mode"
 """Run tag by which a job says what it collects. Not run configuration: `dagster job execute` ignores a partitioned

@@ -4,7 +4,7 @@ import dagster as dg
 
 from platform_assets.games.glue import MODE_TAG
 from platform_assets.games.plan import Mode
-from resources.run_ends_resource import tries_again
+from resources.dagster.run_ends import tries_again
 
 JOBS = [
     dg.define_asset_job(

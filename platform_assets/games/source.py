@@ -47,7 +47,7 @@ class Traffic(Protocol):
 
 
 class Source(Protocol):
-    """The upstream. `resources/igdb.py` satisfies it, one request a query or many queries a request."""
+    """The upstream. `resources/igdb/client.py` satisfies it, one request a query or many queries a request."""
 
     async def fetch(self, endpoint: str, query: str) -> Reply:
         """Answers one query.

@@ -37,7 +37,7 @@ from platform_assets.products.quality import (
 )
 from platform_assets.services import Services
 from platform_assets.shop_services import BegunDay
-from resources.materializations_resource import tell_materializations
+from resources.dagster.materializations import tell_materializations
 
 SNAPSHOTS = dg.AssetKey(["products", "snapshots"])
 CHANGES = dg.AssetKey(["products", "changes"])

@@ -14,7 +14,7 @@ from platform_assets.products.glue import (
     split_day,
 )
 from platform_assets.services import Services
-from resources.run_ends_resource import tries_again
+from resources.dagster.run_ends import tries_again
 
 
 class DayConfig(dg.Config):

@@ -1,4 +1,4 @@
-"""What the domain asks of whoever sends a shop's requests. Implementations: `resources/shops.py`, and fakes."""
+"""What the domain asks of whoever sends a shop's requests. Implementations: `resources/shops/http.py`, and fakes."""
 
 from typing import Protocol
 

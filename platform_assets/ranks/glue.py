@@ -39,8 +39,8 @@ from platform_assets.ranks.pictures import (
 )
 from platform_assets.ranks.tracking import check_day
 from platform_assets.services import Services
-from resources.materializations_resource import tell_materializations
-from resources.run_ends_resource import count_tries, next_wait
+from resources.dagster.materializations import tell_materializations
+from resources.dagster.run_ends import count_tries, next_wait
 
 PAGES = dg.AssetKey(["ranks", "pages"])
 DAILY = dg.AssetKey(["ranks", "daily"])

@@ -6,7 +6,7 @@ import dagster as dg
 
 from platform_assets.ranks.glue import DAILY, PAGES
 from platform_assets.settings import Settings
-from resources.run_ends_resource import tries_again
+from resources.dagster.run_ends import tries_again
 
 
 def build_jobs(settings: Settings) -> list[Any]:

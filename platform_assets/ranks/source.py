@@ -1,4 +1,4 @@
-"""What the domain asks of whoever fetches pages of results. Implementations: `resources/naver.py`, and fakes."""
+"""What the domain asks of whoever fetches pages of results. Implementations: `resources/naver/http.py`, and fakes."""
 
 from typing import Protocol
 

@@ -12,7 +12,7 @@ from platform_assets.command_line import run_command
 from platform_assets.core.redrive import FailureFilter
 from platform_assets.redrive.starting import make_starters
 from platform_assets.services import Services
-from resources.orchestration_resource import STARTED_BY_TAG, open_orchestration
+from resources.dagster.orchestration import STARTED_BY_TAG, open_orchestration
 
 LISTED = 1000
 """Failures that --list prints at most."""

@@ -39,7 +39,7 @@ from platform_assets.tags.quality import (
 )
 from platform_assets.tags.shard_result import TableResult, TableState
 from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
-from resources.materializations_resource import tell_materializations
+from resources.dagster.materializations import tell_materializations
 
 DICTIONARY = dg.AssetKey(["tags", "dictionary"])
 CONVERTED = dg.AssetKey(["tags", "converted"])

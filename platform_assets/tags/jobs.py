@@ -4,7 +4,7 @@
 import dagster as dg
 
 from platform_assets.tags.glue import DICTIONARY, SHARD_KEYS
-from resources.run_ends_resource import tries_again
+from resources.dagster.run_ends import tries_again
 
 _AGAIN_MINUTES = (5, 30)
 """Few: a table that takes too long costs each try its whole time limit, and nothing of tags is lost by waiting."""

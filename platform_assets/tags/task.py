@@ -41,8 +41,8 @@ from platform_assets.tags.steps import StepInputs, load_steps, read_inputs
 from platform_assets.tags.table_work import TableSteps, TableWork
 from platform_assets.tags.task_host import RunTask, TaskCall, TaskHost, end_with_parent
 from resources.logs import open_log
-from resources.object_store import open_store
 from resources.objects.s3_client import S3Access
+from resources.objects.store import open_store
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """Whether the settings of a tenant's source can work: a database URL without secrets, a table, names of columns. Pure.
 
-The source itself is not asked: whether it answers shows when it is opened (`resources/event_source.py`).
+The source itself is not asked: whether it answers shows when it is opened (`resources/event_databases/source.py`).
 """
 
 import re

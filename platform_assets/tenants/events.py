@@ -1,7 +1,7 @@
 """The canonical event: what a row of a tenant's source must hold, and how it becomes an `Event`.
 
-Pure: a row in, an event or a reason out. How a source is read is in `resources/event_source.py`; how single values are
-read is in `values.py`. Times without a zone count as written; times with one are turned to the platform's.
+Pure: a row in, an event or a reason out. How a source is read is in `resources/event_databases/source.py`; how single
+values are read is in `values.py`. Times without a zone count as written; times with one are turned to the platform's.
 """
 
 import json

@@ -40,8 +40,8 @@ from platform_assets.tenants.tenant import (
     name_cell,
     split_cell,
 )
-from resources.materializations_resource import tell_materializations
-from resources.orchestration_resource import Orchestration
+from resources.dagster.materializations import tell_materializations
+from resources.dagster.orchestration import Orchestration
 
 EVENTS = dg.AssetKey(["tenants", "events"])
 PROFILES = dg.AssetKey(["tenants", "customer_profiles"])

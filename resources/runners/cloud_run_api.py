@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.core.clock import Clock, SystemClock
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.jobs import Job, TaskEnd
-from resources.http_errors import parse_retry_after
+from resources.http.errors import parse_retry_after
 from resources.runners.cloud_run_replies import (
     REFUSED,
     UNREACHABLE,

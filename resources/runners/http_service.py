@@ -22,9 +22,9 @@ from platform_assets.core.clock import Clock, SystemClock
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.jobs import Job, OnEnd, TaskEnd, TaskState
 from platform_assets.core.retry import RetryPolicy
-from resources.http_messages import ExchangeDeadlineError, HttpReply, HttpRequest
-from resources.http_wire import HttpTimeouts, HttpWire, WireReply
-from resources.network import Network
+from resources.http.messages import ExchangeDeadlineError, HttpReply, HttpRequest
+from resources.http.network import Network
+from resources.http.wire import HttpTimeouts, HttpWire, WireReply
 from resources.runners.cloud_run_replies import REFUSED, UNREACHABLE
 from resources.runners.http_service_replies import (
     BrokenOffError,

@@ -12,14 +12,14 @@ import httpx
 from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.fork_calls import describe_exit
-from resources.http_errors import (
+from resources.http.errors import (
     DEFAULT_TABLE,
     Action,
     describe_exception,
     parse_retry_after,
     quote_upstream,
 )
-from resources.http_messages import HttpReply
+from resources.http.messages import HttpReply
 from resources.runners.cloud_run_replies import REFUSED, UNREACHABLE
 from resources.runners.task_processes import TaskExit
 

@@ -1,6 +1,6 @@
 """The shared state of caps: one row per cap, changed under its lock with the time taken while the lock is held.
 
-What the state means is the limiter's business (`resources/limiter.py`); this is the row, the lock and the clock.
+What the state means is the limiter's business (`resources/caps/limiter.py`); this is the row, the lock and the clock.
 """
 
 from collections.abc import Callable

@@ -51,7 +51,8 @@ LAYERS = (
     ("platform_assets/**/glue.py", Layer.GLUE),
     ("platform_assets/core/**", Layer.CORE),
     ("platform_assets/*/**", Layer.DOMAIN),
-    ("resources/*_resource.py", Layer.GLUE),
+    ("resources/dagster/**", Layer.GLUE),
+    ("resources/**/resource.py", Layer.GLUE),
     ("resources/**", Layer.RESOURCE),
     ("sensors/**", Layer.GLUE),
     ("api/**", Layer.API),
@@ -61,7 +62,10 @@ LAYERS = (
     ("deploy/**", Layer.OUTSIDE),
     ("tests/**", Layer.OUTSIDE),
 )
-GLUE_HOME = "definitions.py, partitions.py, assets.py, checks.py, jobs.py, glue.py, sensors/ or resources/*_resource.py"
+GLUE_HOME = (
+    "definitions.py, partitions.py, assets.py, checks.py, jobs.py, glue.py, sensors/, resources/dagster/ "
+    "or a resource.py of resources"
+)
 OURS = (
     "platform_assets",
     "resources",

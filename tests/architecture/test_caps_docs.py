@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from resources.caps import CAPS, Cap
+from resources.caps.limits import CAPS, Cap
 from tests.architecture.source_tree import ROOT
 
 HEADER = (

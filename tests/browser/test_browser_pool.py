@@ -18,11 +18,11 @@ import pytest
 from aiohttp import web
 
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from resources.browser import BrowserPool
-from resources.browser_family import BrowserFamily
-from resources.browser_messages import BrowserPolicy
-from resources.browser_process import find_chromium
-from resources.local_gates import NoCap
+from resources.browser.family import BrowserFamily
+from resources.browser.messages import BrowserPolicy
+from resources.browser.pool import BrowserPool
+from resources.browser.process import find_chromium
+from resources.caps.local_gates import NoCap
 from tests.integration.tenants.processes import list_processes
 
 LONG = 60.0
@@ -478,7 +478,7 @@ async def test_nothing_is_left_when_a_start_is_cancelled(chromium: str, what: st
 
 PROGRAM = """
 import asyncio, sys
-from resources.browser import BrowserPool
+from resources.browser.pool import BrowserPool
 
 async def main():
     async with BrowserPool(sys.argv[1]) as pool:

@@ -6,9 +6,9 @@ from typing import NoReturn
 import pytest
 
 from platform_assets.core.errors import RefusedError
-from resources.browser import BrowserPool
-from resources.browser_messages import BrowserPolicy
-from resources.network import Network
+from resources.browser.messages import BrowserPolicy
+from resources.browser.pool import BrowserPool
+from resources.http.network import Network
 from tests.browser.conftest import CHROMIUM
 from tests.fakes.proxy import open_proxy
 

@@ -16,7 +16,7 @@ from platform_assets.products.platforms import PLATFORMS
 from platform_assets.products.product import SaleStatus
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from resources.browser_shops import BrowserShop
+from resources.shops.browser import BrowserShop
 from tests.unit.products.payloads import DISCOUNTED, NAME, NOW, PAYLOADS
 
 BROWSER = [name for name, shop in PLATFORMS.items() if shop.kind is WorkerKind.BROWSER]

@@ -18,7 +18,7 @@ from platform_assets.products.publishing import changes_key, snapshots_key
 from platform_assets.products.tables import read_changes, read_snapshots
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from resources.caps import Cap, find_cap
+from resources.caps.limits import Cap, find_cap
 from tests.browser.conftest import CHROMIUM
 from tests.browser.test_browser_shops import BROWSER
 

@@ -32,10 +32,10 @@ from platform_assets.tenants.events import (
 from platform_assets.tenants.month_result import MonthResult
 from platform_assets.tenants.process import process_month
 from platform_assets.tenants.tenant import SourceSettings
-from resources import event_sql
-from resources.event_engines import create_source_engine, fill_url, read_url
-from resources.event_reach import SourceReach
-from resources.event_source import EventSources
+from resources.event_databases import sql as event_sql
+from resources.event_databases.engines import create_source_engine, fill_url, read_url
+from resources.event_databases.reach import SourceReach
+from resources.event_databases.source import EventSources
 from tests.contract.state.postgres import temporary_schema
 from tests.fakes.event_source import MemoryLetters, refuse_nothing
 from tests.fakes.memory_objects import MemoryObjectStore

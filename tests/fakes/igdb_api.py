@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from resources.caps import Cap
-from resources.http_client import HttpClient, HttpPolicy
-from resources.igdb import IGDB_ERRORS, IgdbClient, TwitchCredentials
-from resources.igdb_source import IgdbSource
-from resources.local_gates import NoCap
+from resources.caps.limits import Cap
+from resources.caps.local_gates import NoCap
+from resources.http.client import HttpClient, HttpPolicy
+from resources.igdb.client import IGDB_ERRORS, IgdbClient, TwitchCredentials
+from resources.igdb.source import IgdbSource
 from tests.fakes.clock import START
 from tests.fakes.memory_caps import MemoryCapStates
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class MemoryCapStates:
-    """Satisfies `resources.cap_state.CapStates`. Stores text, so that what is no JSON fails here as it would in SQL.
+    """Satisfies `resources.caps.state.CapStates`. Stores text, so that what is no JSON fails here as it would in SQL.
 
     Args:
         now: Epoch seconds; for virtual time `lambda: START + loop.time()`.

@@ -1,4 +1,4 @@
-"""Secrets of sources as mappings: what `resources/event_engines.py` asks for."""
+"""Secrets of sources as mappings: what `resources/event_databases/engines.py` asks for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

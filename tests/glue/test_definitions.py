@@ -14,7 +14,7 @@ from platform_assets.games.quality import RAW_CHECKS, TABLE_CHECKS
 from platform_assets.partitions import DAYS
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from resources.caps import CAPS
+from resources.caps.limits import CAPS
 from tests.glue.runs import key_of
 
 ALL = [*(f"raw_{entity.name}" for entity in ENTITIES), *(entity.name for entity in ENTITIES)]

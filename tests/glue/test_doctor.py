@@ -24,7 +24,7 @@ from platform_assets.games.manifest import Part, Segment
 from platform_assets.ranks.tracking import Capture
 from platform_assets.services import Services
 from platform_assets.settings import load_settings
-from resources.runs_resource import OWNER_TAG
+from resources.dagster.runs import OWNER_TAG
 from resources.state.leases import SqlLeases
 from tests.contract.state.tenant_values import make_tenant
 

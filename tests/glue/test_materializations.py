@@ -15,7 +15,7 @@ from dagster import AssetRecordsFilter
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from sqlalchemy import Engine, event
 
-from resources.materializations_resource import (
+from resources.dagster.materializations import (
     STORED_TOGETHER,
     _make_entry,
     _store_in_sqlite,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from resources.caps import CAPS
-from resources.pools_resource import sync_pools
+from resources.caps.limits import CAPS
+from resources.dagster.pools import sync_pools
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ from platform_assets.ranks.stored_page import list_page_ids
 from platform_assets.ranks.tracking import TrackingStatus
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from resources.run_ends_resource import find_second_chances
+from resources.dagster.run_ends import find_second_chances
 from resources.state.leases import SqlLeases
 from tests.fakes.clock import START, FakeClock
 from tests.unit.ranks.bench import PlayedNaver, make_body, post

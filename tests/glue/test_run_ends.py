@@ -14,7 +14,7 @@ from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.owner import describe_owner
 from platform_assets.products.listing import ListReport
 from platform_assets.shop_services import BegunDay
-from resources.run_ends_resource import SECOND_CHANCES, TRY_TAG
+from resources.dagster.run_ends import SECOND_CHANCES, TRY_TAG
 from tests.glue.tenants_rig import Rig, TenantRun
 from tests.glue.tenants_shops import write_shops
 

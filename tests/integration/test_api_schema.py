@@ -25,7 +25,7 @@ from api.app import build_app
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tenants.tenant import TenantType
-from resources.orchestration_resource import RunInHand
+from resources.dagster.orchestration import RunInHand
 from tests.conftest import find_seed
 from tests.fakes.clock import FakeClock
 from tests.integration.api_rig import OPERATE, READ, TOKENS, free_port

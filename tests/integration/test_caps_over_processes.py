@@ -11,7 +11,7 @@ import pytest
 from benchmarks.caps import finish, read_stats, release, start_upstream, start_worker
 from benchmarks.caps_worker import Job
 from platform_assets.core.clock import SystemClock
-from resources.caps import Cap
+from resources.caps.limits import Cap
 from resources.state.database import open_state
 
 pytestmark = pytest.mark.slow

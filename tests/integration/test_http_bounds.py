@@ -15,13 +15,13 @@ from pydantic import SecretStr
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.jobs import Job, TaskState
 from platform_assets.core.retry import RetryPolicy
-from resources.dagster_webserver import DagsterWebserver
-from resources.http_client import HttpClient, HttpPolicy
-from resources.http_messages import HttpReply, HttpRequest
-from resources.http_wire import HttpTimeouts
-from resources.local_gates import NoCap
+from resources.alerts.webhook import Delivery, Webhook, WebhookPolicy
+from resources.caps.local_gates import NoCap
+from resources.dagster.webserver import DagsterWebserver
+from resources.http.client import HttpClient, HttpPolicy
+from resources.http.messages import HttpReply, HttpRequest
+from resources.http.wire import HttpTimeouts
 from resources.runners.http_service import HttpServicePolicy, HttpServiceRunner
-from resources.webhook import Delivery, Webhook, WebhookPolicy
 
 LIMIT = 1024 * 1024
 MOST_SECONDS = 20

@@ -11,10 +11,10 @@ import pytest
 from benchmarks.reliability.misbehaving import KINDS, Kind, MisbehavingUpstream, Reply
 from platform_assets.core.errors import PlatformError
 from platform_assets.core.retry import RetryPolicy
-from resources.http_client import HttpClient, HttpPolicy
-from resources.http_messages import HttpReply, HttpRequest
-from resources.http_wire import HttpTimeouts
-from resources.local_gates import NoCap
+from resources.caps.local_gates import NoCap
+from resources.http.client import HttpClient, HttpPolicy
+from resources.http.messages import HttpReply, HttpRequest
+from resources.http.wire import HttpTimeouts
 
 GOOD = Reply(200, (b"Content-Type: application/json",), b'[{"id": 1, "name": "a", "rank": 1}]')
 PATIENT = HttpTimeouts(connect=30.0, read=30.0, write=30.0, pool=30.0, exchange=60.0)

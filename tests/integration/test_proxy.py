@@ -15,7 +15,7 @@ from platform_assets.ranks.result_page import Surface
 from platform_assets.ranks.search_page import PageHost, SearchPage
 from platform_assets.services import Services
 from platform_assets.settings import Settings, load_settings
-from resources.network import read_network
+from resources.http.network import read_network
 from tests.fakes.proxy import LoggingProxy, open_proxy, open_tls
 
 NAMES = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey, DagsterRunStatus
 
-from resources.orchestration_resource import Orchestration
+from resources.dagster.orchestration import Orchestration
 from tests.integration.api_rig import serving
 from tests.integration.tenants.rig import running
 from tests.unit.api.test_failures import fail_units, states

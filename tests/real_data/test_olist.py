@@ -24,7 +24,7 @@ from platform_assets.tenants.month_result import MonthResult
 from platform_assets.tenants.outputs import customers_key, month_key
 from platform_assets.tenants.process import TABLES, process_month
 from platform_assets.tenants.tenant import SourceSettings
-from resources.event_source import EventSources
+from resources.event_databases.source import EventSources
 from resources.objects.local import LocalObjectStore
 from tests.conftest import find_seed
 from tests.fakes.event_source import MemoryLetters, refuse_nothing

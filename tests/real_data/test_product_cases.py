@@ -15,7 +15,7 @@ from platform_assets.products.product import LOWEST_PRICE, ProductSnapshot, Sale
 from tests.fakes.virtual_time import run_virtual
 from tests.unit.products.shop import Bench
 from tests.unit.products.test_configured import LD_SHOP
-from tests.unit.resources.test_shops import ask
+from tests.unit.resources.shops.test_http import ask
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 KURLY, MUSINSA, HWAHAE = (PLATFORMS[name] for name in ("kurly", "musinsa", "hwahae"))

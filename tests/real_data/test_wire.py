@@ -16,7 +16,7 @@ from platform_assets.games.drift import Drift
 from platform_assets.games.entities import ENTITIES, Entity, find_entity
 from platform_assets.games.pages import Page, read_page
 from platform_assets.games.ranges import PAGE_SIZE, IdRange
-from resources.igdb import IgdbReply
+from resources.igdb.client import IgdbReply
 from tests.fakes.igdb_api import FakeIgdb, make_http, make_plain, make_source, query
 from tests.fakes.virtual_time import run_virtual
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from platform_assets.core.objects import ObjectStore
-from resources.object_store import open_store
+from resources.objects.store import open_store
 from tests.fakes.gcs_server import GCSServer
 from tests.fakes.memory_objects import MemoryObjectStore
 from tests.fakes.s3_server import S3Server

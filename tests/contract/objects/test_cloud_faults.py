@@ -9,7 +9,7 @@ import pytest
 
 from platform_assets.core.errors import RefusedError, TransientError
 from platform_assets.core.objects import ObjectChangedError, ObjectExistsError, ObjectStore
-from resources.object_store import open_store
+from resources.objects.store import open_store
 from tests.fakes.gcs_server import GCSServer
 from tests.fakes.s3_server import S3Server
 

@@ -6,7 +6,7 @@ import pytest
 
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.settings import child_environment
-from resources.http_wire import HttpTimeouts
+from resources.http.wire import HttpTimeouts
 from resources.runners.cloud_run_api import CloudRunApi
 from resources.runners.cloud_run_job import CloudRunJobRunner, CloudRunPolicy
 from resources.runners.cloud_run_replies import CloudRunPlace

@@ -17,7 +17,7 @@ from platform_assets.core.errors import RefusedError, TransientError
 from platform_assets.core.jobs import Job, TaskState
 from platform_assets.core.retry import RetryPolicy
 from platform_assets.tags.service import STOP_SECONDS, read_address
-from resources.http_wire import HttpTimeouts
+from resources.http.wire import HttpTimeouts
 from resources.runners.http_service import HttpServicePolicy, HttpServiceRunner
 from tests.architecture.source_tree import ROOT
 from tests.contract.runners.conftest import SERVICE_POLICY

@@ -17,7 +17,7 @@ from platform_assets.tags.manifest import WorkSettings, select_shards, write_man
 from platform_assets.tags.publishing import publish_dictionary
 from platform_assets.tags.shards import open_plan
 from platform_assets.tags.tables import list_tables
-from resources.object_store import open_store
+from resources.objects.store import open_store
 from resources.runners.cloud_run_api import CloudRunApi
 from resources.runners.cloud_run_job import CloudRunJobRunner
 from resources.runners.cloud_run_replies import CloudRunPlace

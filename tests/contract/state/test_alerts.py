@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from structlog.testing import capture_logs
 
-from resources.alerts import Alerts
+from resources.alerts.outbox import Alerts
 from resources.state.database import StateDatabase
 from resources.state.notes import SqlNotes
 

@@ -10,7 +10,8 @@ import pytest
 from platform_assets.core.clock import SystemClock
 from platform_assets.core.units import Attempt, Scope, Unit
 from platform_assets.tenants.tenant import MonthStatus
-from resources.alerts import Alerts
+from resources.alerts.outbox import Alerts
+from resources.alerts.webhook import Delivery
 from resources.state.database import StateDatabase, open_state
 from resources.state.diagnosis import SqlDiagnosis
 from resources.state.leases import SqlLeases
@@ -20,7 +21,6 @@ from resources.state.search_ledger import SqlSearchLedger
 from resources.state.search_requests import SqlSearchRequests
 from resources.state.tenant_ledger import SqlTenantLedger
 from resources.state.tenant_months import SqlTenantMonths
-from resources.webhook import Delivery
 from tests.contract.state.conftest import empty_tables
 from tests.contract.state.tenant_values import World, done
 

@@ -24,8 +24,8 @@ from platform_assets.games.merge import Merged, current_key, merge_current
 from platform_assets.games.plan import Mode
 from platform_assets.services import Services
 from platform_assets.settings import Gear, Settings
-from resources.http_client import HttpPolicy
-from resources.igdb import IGDB_ERRORS
+from resources.http.client import HttpPolicy
+from resources.igdb.client import IGDB_ERRORS
 from sandbox.igdb.command import CLIENT_ID, CLIENT_SECRET
 from sandbox.process import SandboxProcess
 

@@ -19,7 +19,7 @@ from platform_assets.games.landing import Day, read_manifest
 from platform_assets.partitions import today
 from platform_assets.services import Services
 from platform_assets.settings import Settings, child_environment
-from resources.caps import CAPS
+from resources.caps.limits import CAPS
 from resources.state.database import StateDatabase
 from resources.state.tables import units
 from sandbox.igdb.command import CLIENT_ID, CLIENT_SECRET

@@ -21,7 +21,7 @@ from platform_assets.products.publishing import snapshots_key
 from platform_assets.products.tables import read_snapshots
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from resources.caps import Cap, find_cap
+from resources.caps.limits import Cap, find_cap
 from resources.state.dead_letters import DeadLetter, DeadLetterFilter, SqlDeadLetters
 from tests.fakes.clock import FakeClock
 

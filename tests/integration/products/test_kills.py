@@ -15,7 +15,7 @@ from platform_assets.products.publishing import changes_key, snapshots_key
 from platform_assets.products.tables import read_changes, read_snapshots
 from platform_assets.services import Services
 from platform_assets.settings import Settings, child_environment
-from resources.caps import find_cap
+from resources.caps.limits import find_cap
 from tests.architecture.source_tree import ROOT
 from tests.integration.processes import wait_until
 from tests.integration.products.counting_shop import CountingShop

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from platform_assets.core.errors import RefusedError
 from platform_assets.core.units import JsonObject
 from platform_assets.ranks.crawl import STOP_AFTER
-from resources.cap_state import dump_state, load_state
-from resources.caps import find_cap
+from resources.caps.limits import find_cap
+from resources.caps.state import dump_state, load_state
 from resources.state.cap_states import SqlCapStates
 from sandbox.naver.ranking import View
 from sandbox.naver.upstream import ACCOUNT

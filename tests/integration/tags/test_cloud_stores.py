@@ -9,7 +9,7 @@ import pytest
 from platform_assets.core.jobs import TaskState
 from platform_assets.core.objects import ObjectStore
 from platform_assets.tags.shard_result import TableState
-from resources.object_store import open_store
+from resources.objects.store import open_store
 from tests.fakes.gcs_server import GCSServer
 from tests.fakes.s3_server import S3Server
 from tests.integration.tags.job_rig import JobRig

@@ -24,7 +24,7 @@ from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tenants.registration import plan_tenant
 from platform_assets.tenants.tenant import SourceSettings, TenantType
-from resources.orchestration_resource import TENANT_PARTITIONS
+from resources.dagster.orchestration import TENANT_PARTITIONS
 from sandbox.tenants.command import main as write_sandbox
 from sandbox.tenants.listing import ListedTenant, read_list
 from tests.integration.tenants.processes import Found, Session

@@ -16,7 +16,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.test_utils import create_run_for_test
 
 from platform_assets.core.owner import describe_owner, is_pid_dead
-from resources.runs_resource import OWNER_TAG, fail_dead_runs
+from resources.dagster.runs import OWNER_TAG, fail_dead_runs
 
 DESCRIBE = "from platform_assets.core.owner import describe_owner; print(describe_owner())"
 

@@ -9,7 +9,7 @@ from platform_assets.core.units import Attempt, UnitOutcome, UnitState
 from platform_assets.services import Services
 from platform_assets.tenants.registration import plan_tenant
 from platform_assets.tenants.tenant import SourceSettings, TenantType, name_cell
-from resources.orchestration_resource import PartitionChanges, RunInHand
+from resources.dagster.orchestration import PartitionChanges, RunInHand
 from resources.state.audit import AuditEntry, SqlAudit
 from resources.state.tenant_ledger import SqlTenantLedger
 from tests.fakes.clock import START

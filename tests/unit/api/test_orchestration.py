@@ -22,8 +22,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy.exc import OperationalError
 
 from platform_assets.core.errors import RefusedError, TransientError
-from resources.dagster_webserver import DagsterWebserver, LaunchUnknownError
-from resources.orchestration_resource import (
+from resources.dagster.orchestration import (
     CELLS_TAG,
     LAUNCH_TAG,
     TAG_LENGTH,
@@ -31,6 +30,7 @@ from resources.orchestration_resource import (
     PartitionChanges,
     tag_cells,
 )
+from resources.dagster.webserver import DagsterWebserver, LaunchUnknownError
 
 URL = "http://dagster:3000"
 CELLS = ["2026-10|acme", "2026-11|acme", "2026-11|beta"]

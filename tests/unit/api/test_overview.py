@@ -11,7 +11,7 @@ from api.problems import KINDS
 from platform_assets.core.errors import TransientError
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import TenantType
-from resources.orchestration_resource import RunInHand
+from resources.dagster.orchestration import RunInHand
 from resources.state.cap_states import SqlCapStates
 from tests.fakes.clock import START, FakeClock
 from tests.unit.api.rig import (

@@ -10,7 +10,7 @@ from platform_assets.games.landing import Day, land_page, publish
 from platform_assets.games.manifest import Segment
 from platform_assets.games.pages import read_page
 from platform_assets.games.ranges import IdRange
-from resources.caps import CAPS
+from resources.caps.limits import CAPS
 from resources.objects.local import LocalObjectStore
 
 DATE = "2026-01-02"

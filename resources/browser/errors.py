@@ -1,6 +1,7 @@
 """What a failed load of a page means: the words of Chromium and Playwright -> a rule of the table of errors. Pure.
 
-What an HTTP status means is the table of `resources/http/errors.py`; the kinds here are its kinds, for what is the same failure.
+What an HTTP status means is the table of `resources/http/errors.py`; the kinds here are its kinds, for what is the same
+failure.
 """
 
 import re

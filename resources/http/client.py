@@ -2,7 +2,8 @@
 
     gate -> send -> read the body -> leave the gate -> table of errors -> wait outside the gate -> again
 
-What is sent belongs to the clients of the upstreams (`resources/igdb/client.py`, ...); what a failure means to `errors.py`.
+What is sent belongs to the clients of the upstreams (`resources/igdb/client.py`, ...); what a failure means to
+`errors.py`.
 """
 
 import asyncio

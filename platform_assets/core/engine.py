@@ -4,7 +4,7 @@
 
 It bounds concurrency, cuts off what takes too long, retries by policy without holding a place, keeps leases alive,
 skips what is done already, goes on past failures and logs them, and ends with a frozen report. It knows nothing about
-what a unit is. CPU-bound work goes through `processes.in_processes`, behind the same call.
+what a unit is.
 """
 
 import asyncio

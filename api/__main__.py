@@ -19,7 +19,7 @@ from api.app import assemble_routes, build_app, describe_api
 from api.auth import Role, mint_token
 from api.connections import Connections
 from platform_assets.core.errors import PlatformError, RefusedError
-from platform_assets.core.signals import restore_signals
+from platform_assets.core.processes.signals import restore_signals
 from platform_assets.services import Services
 from platform_assets.settings import load_settings, read_dotenv
 from resources.dagster.orchestration import open_orchestration

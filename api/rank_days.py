@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from api.rank_schemas import DayFailuresOut, RankDayOut
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.ranks.crawl import PAGES_PIPELINE
 from platform_assets.ranks.daily import DAILY_PIPELINE, choose_trackings
 from platform_assets.ranks.day_state import read_state

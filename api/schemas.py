@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.tenants.registration import NAME_LENGTH
 from platform_assets.tenants.tenant import MonthStatus, TenantType
 

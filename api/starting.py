@@ -11,10 +11,10 @@ from uuid import uuid4
 from api.auth import Actor
 from api.run_desk import RunDesk
 from api.running import find_holder
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.months import check_month, month_of
-from platform_assets.core.owner import describe_owner
-from platform_assets.core.units import Attempt
+from platform_assets.core.processes.owner import describe_owner
 from platform_assets.services import Services
 from platform_assets.tenants.decide import Facts, Limits, decide
 from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, TenantType, name_cell

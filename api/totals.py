@@ -15,7 +15,7 @@ from api.schemas import (
     TenantCountsOut,
     UsageOut,
 )
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.products.progress import DayProgress
 from platform_assets.ranks.daily import DAILY_PIPELINE
 from platform_assets.services import Services

@@ -6,7 +6,7 @@ It keeps no leases and refuses nothing: one run at a time, in one process.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,

@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from platform_assets.core.clock import SystemClock
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.caps.limiter import CapGate
 from resources.caps.limits import Cap
 from resources.caps.state import CapStates

@@ -21,10 +21,10 @@ from statistics import median
 
 from benchmarks.ledgers import Ledger, is_reachable, open_bare, open_postgres, open_sqlite
 from benchmarks.tables import Goal, describe_goals, format_goals, format_table, write_json
-from platform_assets.core.engine import run_units
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import JsonObject, Scope, Unit
+from platform_assets.core.engine.run import run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import JsonObject, Scope, Unit
 from resources.logs import open_log
 
 CONCURRENCY = 16

@@ -10,7 +10,7 @@ import psycopg2
 
 from benchmarks.bare_ledger import BareLedger
 from platform_assets.core.clock import SystemClock
-from platform_assets.core.ledger import PlanLedger, UnitLedger
+from platform_assets.core.engine.ledger import PlanLedger, UnitLedger
 from resources.state.database import open_state
 from resources.state.ledger import SqlLedger
 

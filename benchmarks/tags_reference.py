@@ -27,12 +27,12 @@ import structlog
 
 from benchmarks.bare_ledger import BareLedger
 from benchmarks.tables import Goal, describe_goals, format_goals, format_table, write_json
-from platform_assets.core.engine import run_units
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run import run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import JsonObject, Scope, Unit
 from platform_assets.core.errors import TransientError
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import JsonObject, Scope, Unit
 from platform_assets.tags.manifest import WorkSettings
 from platform_assets.tags.shards import plan_shards
 from tests.fakes.virtual_time import run_virtual

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from platform_assets.core.errors import PlatformError
-from platform_assets.core.signals import restore_signals
+from platform_assets.core.processes.signals import restore_signals
 from platform_assets.services import Services
 from platform_assets.settings import load_settings
 from resources.logs import log_to_stderr

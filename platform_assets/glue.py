@@ -16,9 +16,9 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from dagster._utils.warnings import disable_dagster_warnings
 from tqdm import tqdm
 
+from platform_assets.core.engine.units import FailedUnit, Progress, Report
 from platform_assets.core.errors import PlatformError, TransientError, is_platform_fault
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import FailedUnit, Progress, Report
 from resources.alerts.outbox import Alerts
 
 LOG_SECONDS = 15.0

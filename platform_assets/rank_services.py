@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.days import day_of
-from platform_assets.core.engine import OnProgress
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run import OnProgress
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.objects import ObjectStore
-from platform_assets.core.owner import describe_owner
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import Attempt
+from platform_assets.core.processes.owner import describe_owner
 from platform_assets.http_services import find_network, make_policy
 from platform_assets.ranks.crawl import Crawl, Crawler, check_today, crawl_pages
 from platform_assets.ranks.daily import DayReader, DayResult, read_day

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from platform_assets.core.clock import Clock, SystemClock
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run_policy import RunPolicy
 from platform_assets.core.errors import PermanentError, RefusedError
 from platform_assets.core.jobs import JobRunner
 from platform_assets.core.objects import ObjectStore
 from platform_assets.core.redrive import Redrive
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
 from platform_assets.games.collect import Collector
 from platform_assets.games.entities import Entity
 from platform_assets.http_services import find_network, make_policy

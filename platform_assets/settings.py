@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.owner import MOST_DEATHS
+from platform_assets.core.processes.owner import MOST_DEATHS
 
 KOREA = ((124.0, 132.0), (33.0, 39.5))
 """Longitudes and latitudes: two numbers that were given in the wrong order are outside."""

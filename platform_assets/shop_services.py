@@ -10,14 +10,14 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.engine import OnProgress
+from platform_assets.core.engine.loop_thread import Emit
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run import OnProgress
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.units import Report, UnitState
 from platform_assets.core.errors import PermanentError, PlatformError
-from platform_assets.core.loop_thread import Emit
 from platform_assets.core.months import TIMEZONE
 from platform_assets.core.objects import ObjectStore
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import Report, UnitState
 from platform_assets.http_services import find_network, make_policy
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import (

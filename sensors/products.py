@@ -11,8 +11,8 @@ from datetime import timedelta
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import UnitState
 from platform_assets.glue import explained_failures
 from platform_assets.partitions import PRODUCT_BATCHES, TIMEZONE, today
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch

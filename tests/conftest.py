@@ -21,7 +21,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 from structlog.typing import EventDict
 
-from platform_assets.core.signals import restore_signals
+from platform_assets.core.processes.signals import restore_signals
 
 # Client libraries of the clouds ask link-local addresses for credentials, and wait for seconds where there are none.
 OFFLINE = {"NO_GCE_CHECK": "true", "AWS_EC2_METADATA_DISABLED": "true"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from benchmarks.collecting.job import GAMES, Job, Measured, Stopwatch, serve
-from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.games.collect import Collector, collect
 from platform_assets.games.entities import find_entity
 from platform_assets.games.plan import Mode

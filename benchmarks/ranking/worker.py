@@ -18,8 +18,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from benchmarks.products_scanning.pages import measure_family
+from platform_assets.core.engine.units import Progress
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import Progress
 from platform_assets.ranks.pages import read_page
 from platform_assets.ranks.search_page import RankSource, list_candidates
 from platform_assets.ranks.stored_page import find_note, read_body

@@ -17,12 +17,12 @@ import msgspec
 from pydantic import SecretStr
 
 from benchmarks.reliability.misbehaving import Good, Reply, relay
-from platform_assets.core.engine import OnProgress
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run import OnProgress
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.units import Report, Scope
 from platform_assets.core.errors import PlatformError
 from platform_assets.core.jobs import Job, TaskState
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import Report, Scope
 from platform_assets.games.collect import Collector, collect, examine
 from platform_assets.games.entities import find_entity
 from platform_assets.games.landing import Day, read_manifest, read_part

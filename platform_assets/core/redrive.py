@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from platform_assets.core.engine.units import Scope
 from platform_assets.core.errors import PermanentError, PlatformError
-from platform_assets.core.units import Scope
 
 
 @dataclass(frozen=True, slots=True)

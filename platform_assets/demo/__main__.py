@@ -5,7 +5,7 @@ Everything happens in the folder `demo` of SLUICE_HOME, made anew each time; not
 
 import sys
 
-from platform_assets.core.signals import restore_signals
+from platform_assets.core.processes.signals import restore_signals
 from platform_assets.demo.games import show_games
 from platform_assets.demo.home import DemoError, make_home
 from platform_assets.demo.tenants import show_tenants

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from platform_assets.core.clock import SystemClock
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.demo.home import DemoHome
 from platform_assets.games.entities import ENTITIES
 from platform_assets.games.landing import Day, read_manifest

@@ -17,10 +17,10 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from platform_assets.core.decoding import UNREADABLE
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.errors import PlatformError, TransientError
 from platform_assets.core.objects import ObjectStore
-from platform_assets.core.owner import is_dead
-from platform_assets.core.units import UnitState
+from platform_assets.core.processes.owner import is_dead
 from platform_assets.doctor.problem import Problem
 from platform_assets.games.entities import ENTITIES
 from platform_assets.games.manifest import Manifest, decode_manifest

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from platform_assets.command_line import run_command
+from platform_assets.core.engine.loop_thread import LoopThread
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.loop_thread import LoopThread
 from platform_assets.games.entities import ENTITIES, Entity, find_entity
 from platform_assets.games.set_aside import give_up, read_set_aside
 from platform_assets.games.stream import CONCURRENT, SEQUENTIAL, Reading, read_records

@@ -11,7 +11,7 @@ from functools import partial
 import dagster as dg
 import pydantic
 
-from platform_assets.core.loop_thread import LoopThread
+from platform_assets.core.engine.loop_thread import LoopThread
 from platform_assets.games.collect import collect, examine
 from platform_assets.games.entities import ENTITIES, Entity
 from platform_assets.games.glue import (

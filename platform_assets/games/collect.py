@@ -16,14 +16,14 @@ import msgspec
 import structlog
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.engine import OnProgress, run_units
+from platform_assets.core.engine.ledger import PlanLedger, UnitLedger
+from platform_assets.core.engine.run import OnProgress, run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import JsonObject, Plan, Report, Scope, Unit, UnitRecord
 from platform_assets.core.errors import LeaseLostError, PlatformError, RefusedError
 from platform_assets.core.findings import Finding
-from platform_assets.core.ledger import PlanLedger, UnitLedger
 from platform_assets.core.objects import ObjectStore
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import JsonObject, Plan, Report, Scope, Unit, UnitRecord
 from platform_assets.games.entities import Entity
 from platform_assets.games.landing import (
     Day,

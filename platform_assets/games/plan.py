@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from platform_assets.core.units import JsonObject, Unit
+from platform_assets.core.engine.units import JsonObject, Unit
 from platform_assets.games.entities import Entity
 from platform_assets.games.pages import read_page
 from platform_assets.games.query import page_query

@@ -9,7 +9,7 @@ from functools import partial
 
 import dagster as dg
 
-from platform_assets.core.loop_thread import LoopThread
+from platform_assets.core.engine.loop_thread import LoopThread
 from platform_assets.glue import check_outputs, explained_failures, partition_check, table_spec
 from platform_assets.partitions import PRODUCT_BATCHES
 from platform_assets.products.batch_result import BatchResult

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from platform_assets.core.engine.units import FailedUnit, Report
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import FailedUnit, Report
 from platform_assets.products.batches import Batch
 
 

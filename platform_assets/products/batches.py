@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from platform_assets.core.errors import PermanentError
-from platform_assets.core.ledger import CorrectableLedger, PlanLedger, UnitLedger
-from platform_assets.core.units import (
+from platform_assets.core.engine.ledger import CorrectableLedger, PlanLedger, UnitLedger
+from platform_assets.core.engine.units import (
     JsonObject,
     Plan,
     Scope,
@@ -22,6 +21,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.errors import PermanentError
 
 BATCH_PRODUCTS = 50
 """Products of a batch, by spec/products.md: 1,400 products are 28 batches."""

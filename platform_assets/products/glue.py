@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 
+from platform_assets.core.engine.loop_thread import LoopThread
+from platform_assets.core.engine.units import FailedUnit, Report
 from platform_assets.core.errors import PermanentError, PlatformError
-from platform_assets.core.loop_thread import LoopThread
-from platform_assets.core.units import FailedUnit, Report
 from platform_assets.glue import (
     LEFT,
     LOG_SECONDS,

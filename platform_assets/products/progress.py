@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.products.batches import PlannedBatch
 
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from platform_assets.core.engine.units import FailedUnit
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import FailedUnit
 from platform_assets.products.listing import ListReport
 from platform_assets.products.product import ProductSnapshot, SaleStatus, odd_field
 from platform_assets.products.progress import DayProgress

@@ -16,12 +16,10 @@ import msgspec
 import structlog
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.engine import OnProgress, run_units
-from platform_assets.core.errors import is_platform_fault
-from platform_assets.core.objects import ObjectChangedError, ObjectStore
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import (
+from platform_assets.core.engine.run import OnProgress, run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import (
     FailedUnit,
     JsonObject,
     Plan,
@@ -32,6 +30,8 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.errors import is_platform_fault
+from platform_assets.core.objects import ObjectChangedError, ObjectStore
 from platform_assets.products.batch_result import BatchResult, FailedItem, FailedItems
 from platform_assets.products.batches import (
     SCAN_PIPELINE,

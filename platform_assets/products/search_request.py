@@ -4,8 +4,8 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import UnitState
 from platform_assets.products.platform import ShopPlatform
 
 SEARCH_PIPELINE = "products/searches"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.engine import run_units
-from platform_assets.core.ledger import UnitLedger
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import JsonObject, Plan, Report, Unit
+from platform_assets.core.engine.ledger import UnitLedger
+from platform_assets.core.engine.run import run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import JsonObject, Plan, Report, Unit
 from platform_assets.products.blocking import BlockWatch
 from platform_assets.products.listing import search_products
 from platform_assets.products.platform import ShopPlatform

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 from uuid import uuid4
 
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import TransientError
-from platform_assets.core.owner import describe_owner
-from platform_assets.core.units import Attempt
+from platform_assets.core.processes.owner import describe_owner
 
 BATCHES = "products"
 SEARCHES = "searches"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from platform_assets.command_line import run_command
-from platform_assets.core.loop_thread import LoopThread
+from platform_assets.core.engine.loop_thread import LoopThread
 from platform_assets.ranks.history import write_csv, write_json_lines
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.tracking import Tracking, TrackingStatus

@@ -16,14 +16,17 @@ import structlog
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.days import day_of
-from platform_assets.core.engine import OnProgress, run_units
-from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
-from platform_assets.core.ledger import CorrectableLedger, ExtendableLedger, PlanLedger, UnitLedger
-from platform_assets.core.objects import ObjectStore
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.sums import sum_progress, sum_reports
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import (
+from platform_assets.core.engine.ledger import (
+    CorrectableLedger,
+    ExtendableLedger,
+    PlanLedger,
+    UnitLedger,
+)
+from platform_assets.core.engine.run import OnProgress, run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.sums import sum_progress, sum_reports
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import (
     FailedUnit,
     JsonObject,
     Plan,
@@ -33,6 +36,8 @@ from platform_assets.core.units import (
     Unit,
     UnitState,
 )
+from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
+from platform_assets.core.objects import ObjectStore
 from platform_assets.ranks.pages import read_page
 from platform_assets.ranks.result_page import RankType, Surface
 from platform_assets.ranks.search_page import PageHost, SearchPage, read_payload

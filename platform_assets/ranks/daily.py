@@ -15,18 +15,18 @@ import structlog
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.days import day_of
-from platform_assets.core.engine import OnProgress, run_units
-from platform_assets.core.errors import PermanentError
-from platform_assets.core.objects import ObjectStore
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import (
+from platform_assets.core.engine.run import OnProgress, run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import (
     FailedUnit,
     JsonObject,
     Plan,
     Scope,
     Unit,
 )
+from platform_assets.core.errors import PermanentError
+from platform_assets.core.objects import ObjectStore
 from platform_assets.ranks.crawl import RankLedger, find_failures, open_day
 from platform_assets.ranks.pages import read_page
 from platform_assets.ranks.result_page import RankType, ResultPage, Surface

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 
 NOTE = "ranks/day"
 

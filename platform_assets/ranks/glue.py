@@ -13,9 +13,9 @@ from typing import Any
 import dagster as dg
 
 from platform_assets.core.days import SEOUL, day_of
+from platform_assets.core.engine.units import FailedUnit
 from platform_assets.core.errors import PermanentError, is_platform_fault
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import FailedUnit
 from platform_assets.glue import (
     LEFT,
     NAMED_FAILURES,

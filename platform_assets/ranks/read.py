@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from platform_assets.core.errors import PermanentError, PlatformError
-from platform_assets.core.signals import restore_signals
+from platform_assets.core.processes.signals import restore_signals
 from platform_assets.ranks.pages import read_page
 from platform_assets.ranks.result_page import RankType, ResultPage, Surface
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.ranks.result_page import RankType, Surface
 from platform_assets.ranks.tracking import Tracking
 

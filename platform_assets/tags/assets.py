@@ -11,7 +11,7 @@ from itertools import chain
 
 import dagster as dg
 
-from platform_assets.core.loop_thread import LoopThread
+from platform_assets.core.engine.loop_thread import LoopThread
 from platform_assets.glue import (
     OWNERS,
     alerted_failure,

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 import structlog
 
+from platform_assets.core.engine.units import Scope
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.objects import ObjectInfo, ObjectStore
 from platform_assets.core.redrive import (
@@ -19,7 +20,6 @@ from platform_assets.core.redrive import (
     count_failures,
     sum_by_cell,
 )
-from platform_assets.core.units import Scope
 from platform_assets.tags.keys import TenantSource, manifest_key
 from platform_assets.tags.manifest import read_manifest
 from platform_assets.tags.shard_result import ShardResult, read_result

@@ -14,9 +14,9 @@ from dagster._core.definitions.data_version import (
     extract_data_version_from_entry,
 )
 
+from platform_assets.core.engine.units import FailedUnit
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.findings import Finding
-from platform_assets.core.units import FailedUnit
 from platform_assets.glue import (
     LEFT,
     LOG_SECONDS,

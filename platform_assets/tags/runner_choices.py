@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import JsonObject
 from platform_assets.tags.keys import is_tenant_id
 
 RUNNERS = ("local", "cloud_run_job", "http_service")

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from platform_assets.core.errors import PlatformError, RefusedError
-from platform_assets.core.signals import restore_signals
+from platform_assets.core.processes.signals import restore_signals
 from platform_assets.settings import child_environment, load_settings
 from resources.logs import open_log
 from resources.runners.service_app import build_service

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from platform_assets.core.objects import ObjectStore
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -20,6 +19,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.objects import ObjectStore
 from platform_assets.tags.keys import TenantSource
 from platform_assets.tags.receipts import StepVersions, read_receipt
 from platform_assets.tags.tables import RawTable

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from platform_assets.core.engine.units import FailedUnit
 from platform_assets.core.errors import PermanentError, PlatformError
 from platform_assets.core.jobs import Job, JobRunner, TaskEnd, TaskState
 from platform_assets.core.objects import ObjectExistsError, ObjectStore
-from platform_assets.core.units import FailedUnit
 from platform_assets.tags.keys import MOST_SHARDS, TenantSource
 from platform_assets.tags.manifest import (
     Manifest,

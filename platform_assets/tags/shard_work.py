@@ -12,13 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from platform_assets.core.engine import run_units
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run import run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import JsonObject, Report, Unit, UnitOutcome, UnitState
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.objects import ObjectStore
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import JsonObject, Report, Unit, UnitOutcome, UnitState
 from platform_assets.tags.manifest import Manifest
 from platform_assets.tags.receipts import StepVersions
 from platform_assets.tags.shard_ledger import ShardLedger

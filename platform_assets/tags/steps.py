@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.objects import ObjectMissingError, ObjectStore
-from platform_assets.core.units import JsonObject
 from platform_assets.tags.columns import TableOptions, read_options
 from platform_assets.tags.convert import CONVERT_VERSION, ConvertResult, TablePlace, convert_table
 from platform_assets.tags.keys import TenantSource

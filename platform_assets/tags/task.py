@@ -20,11 +20,11 @@ from pathlib import Path
 
 import structlog
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import PermanentError, PlatformError, TransientError
-from platform_assets.core.forks import ForkServer, call_once
 from platform_assets.core.objects import ObjectStore
-from platform_assets.core.signals import restore_signals
-from platform_assets.core.units import JsonObject
+from platform_assets.core.processes.fork_server import ForkServer, call_once
+from platform_assets.core.processes.signals import restore_signals
 from platform_assets.settings import Settings, load_settings, task_environment
 from platform_assets.tags.keys import result_key
 from platform_assets.tags.manifest import (

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from platform_assets.core.fork_loop import Ends, ForkEnd, ForkLoop
+from platform_assets.core.processes.fork_loop import Ends, ForkEnd, ForkLoop
 
 GRACE_SECONDS = 10.0
 """From SIGTERM to SIGKILL, as Cloud Run has it: cloud.google.com/run/docs/container-contract."""

@@ -9,9 +9,9 @@ from functools import partial
 
 import dagster as dg
 
+from platform_assets.core.engine.loop_thread import LoopThread
+from platform_assets.core.engine.units import JsonObject, Progress, Report, UnitOutcome, UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.loop_thread import LoopThread
-from platform_assets.core.units import JsonObject, Progress, Report, UnitOutcome, UnitState
 from platform_assets.glue import (
     OWNERS,
     ProgressLog,

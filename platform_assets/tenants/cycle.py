@@ -14,14 +14,12 @@ from typing import Protocol
 import anyio.to_thread
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.engine import run_units
-from platform_assets.core.errors import LeaseLostError, PermanentError
-from platform_assets.core.ledger import UnitLedger
-from platform_assets.core.loop_thread import Emit
-from platform_assets.core.objects import ObjectStore
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import (
+from platform_assets.core.engine.ledger import UnitLedger
+from platform_assets.core.engine.loop_thread import Emit
+from platform_assets.core.engine.run import run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -30,6 +28,8 @@ from platform_assets.core.units import (
     Unit,
     UnitOutcome,
 )
+from platform_assets.core.errors import LeaseLostError, PermanentError
+from platform_assets.core.objects import ObjectStore
 from platform_assets.tenants.process import DeadLetterSink, EventSource, process_month
 from platform_assets.tenants.tenant import (
     SourceSettings,

@@ -12,15 +12,15 @@ import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
-from platform_assets.core.errors import PermanentError, PlatformError, TransientError
-from platform_assets.core.months import check_month
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     FailedUnit,
     JsonObject,
     Report,
     UnitOutcome,
     UnitState,
 )
+from platform_assets.core.errors import PermanentError, PlatformError, TransientError
+from platform_assets.core.months import check_month
 from platform_assets.glue import (
     NAMED_FAILURES,
     blame_report,

@@ -5,7 +5,7 @@ import dagster as dg
 import pydantic
 
 from platform_assets.core.errors import TransientError
-from platform_assets.core.owner import host_of
+from platform_assets.core.processes.owner import host_of
 from platform_assets.glue import explained_failures, name_some
 from platform_assets.services import Services
 from platform_assets.tenants.assets import process_cells

@@ -106,7 +106,7 @@ class TenantMonth:
         max_retries: Failures that are tried again.
         next_attempt_at: When a month that failed or was given back is due again; None if never, or at once.
         attempt_id: Who works on it, or did last: the fencing token.
-        owner: The process of that attempt, as `core/owner.py` describes it.
+        owner: The process of that attempt, as `core/processes/owner.py` describes it.
         run_id: Dagster run of that attempt; empty outside Dagster.
         watermark: Fingerprint of the source's month when the last successful attempt began to read it.
         created_at: Aware UTC.

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.months import add_months, list_months
-from platform_assets.core.units import Attempt
 from platform_assets.tenants.tenant import MAX_RETRIES, MonthStatus, Tenant, TenantMonth, TenantType
 
 LONGEST_FAULT_WAIT_MINUTES = 15

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import structlog
 
 from platform_assets.core.clock import Clock, SystemClock
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.alerts.webhook import Delivery
 from resources.state.notes import SqlNotes
 

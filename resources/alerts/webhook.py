@@ -20,13 +20,13 @@ import structlog
 from pydantic import SecretStr
 
 from platform_assets.core.clock import Clock, SystemClock
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import (
     PermanentError,
     PlatformError,
     RefusedError,
     TransientError,
 )
-from platform_assets.core.retry import RetryPolicy
 from resources.http.errors import parse_retry_after
 from resources.http.messages import HttpReply, HttpRequest
 from resources.http.network import Network

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Self
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.caps.limits import Cap
 from resources.caps.messages import Outcome, Visit
 from resources.caps.state import CapStates
@@ -45,7 +45,7 @@ class CapDesk:
         cap: The cap.
         states: Where its state is kept. Called in a thread of the desk's own, so that the event loop never waits for a
             database and no other work waits in front of a grant.
-        process: The process as `core/owner.py` describes it.
+        process: The process as `core/processes/owner.py` describes it.
         is_dead: Whether such a process is known to be gone.
         time: The event loop's clock. Safe to call from a thread.
     """

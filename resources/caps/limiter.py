@@ -17,9 +17,9 @@ from typing import Self
 
 import structlog
 
-from platform_assets.core import owner
+from platform_assets.core.engine.ledger_writer import WRITE_WAITS
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
-from platform_assets.core.ledger_writer import WRITE_WAITS
+from platform_assets.core.processes import owner
 from resources.caps.client import CapDesk, News
 from resources.caps.gate import GateCounters, GateStats, Grant
 from resources.caps.limits import Cap
@@ -48,7 +48,7 @@ class CapGate:
     Args:
         cap: The cap.
         states: Where its state is kept.
-        process: The process as `core/owner.py` describes it; by default the calling one.
+        process: The process as `core/processes/owner.py` describes it; by default the calling one.
         is_dead: Whether such a process is known to be gone.
     """
 

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.units import JsonObject
 
 T = TypeVar("T")
 

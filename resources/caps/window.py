@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.caps.limits import LARGEST_GUARD, Cap
 from resources.caps.messages import Answer, BudgetUsed, Granted, Outcome, Visit, Wait, Why
 from resources.caps.order import Turns

@@ -19,7 +19,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from platform_assets.core.owner import describe_owner, is_dead, is_pid_dead
+from platform_assets.core.processes.owner import describe_owner, is_dead, is_pid_dead
 
 OWNER_TAG = ".dagster/sluice_owner"
 """The run and the process that works on it; a run that repeats another inherits its tags, so the id is part of it.

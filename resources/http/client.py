@@ -17,8 +17,8 @@ from typing import Protocol, Self
 import httpx
 
 from platform_assets.core.clock import Clock, SystemClock
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import TransientError
-from platform_assets.core.retry import RetryPolicy
 from resources.caps.gate import Gate
 from resources.http.errors import (
     DEFAULT_TABLE,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from platform_assets.core.clock import Clock
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.units import JsonObject
 from resources.caps.limiter import CapGate
 from resources.caps.limits import Cap
 from resources.caps.local_gates import NoCap

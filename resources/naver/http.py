@@ -13,8 +13,8 @@ import httpx
 from pydantic import SecretStr
 
 from platform_assets.core.clock import Clock
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.retry import RetryPolicy
 from platform_assets.ranks.search_page import PageHost, SearchPage
 from resources.caps.gate import Gate
 from resources.caps.limiter import CapGate

@@ -17,9 +17,9 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.jobs import Job, OnEnd, TaskEnd, TaskState
-from platform_assets.core.retry import RetryPolicy
 from resources.runners.cloud_run_replies import REFUSED, ExecutionState
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
-from platform_assets.core.fork_calls import describe_signal
 from platform_assets.core.jobs import TaskEnd, TaskState
+from platform_assets.core.processes.fork_calls import describe_signal
 
 if TYPE_CHECKING:
     from google.cloud.run_v2 import Condition, Execution, Task, TaskAttemptResult

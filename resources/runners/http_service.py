@@ -19,9 +19,9 @@ import httpx
 import structlog
 
 from platform_assets.core.clock import Clock, SystemClock
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
 from platform_assets.core.jobs import Job, OnEnd, TaskEnd, TaskState
-from platform_assets.core.retry import RetryPolicy
 from resources.http.messages import ExchangeDeadlineError, HttpReply, HttpRequest
 from resources.http.network import Network
 from resources.http.wire import HttpTimeouts, HttpWire, WireReply

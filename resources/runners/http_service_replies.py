@@ -11,7 +11,7 @@ import httpx
 
 from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
-from platform_assets.core.fork_calls import describe_exit
+from platform_assets.core.processes.fork_calls import describe_exit
 from resources.http.errors import (
     DEFAULT_TABLE,
     Action,

@@ -17,8 +17,8 @@ import structlog
 
 from platform_assets.core.decoding import UNREADABLE
 from platform_assets.core.errors import TransientError
-from platform_assets.core.fork_calls import describe_exit
 from platform_assets.core.jobs import Job, OnEnd, TaskEnd, TaskState
+from platform_assets.core.processes.fork_calls import describe_exit
 
 log = structlog.get_logger(__name__)
 

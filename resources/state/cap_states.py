@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Double, bindparam, select, text, update
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.state.columns import JsonText
 from resources.state.database import StateDatabase
 from resources.state.statements import insert_if_missing

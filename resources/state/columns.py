@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.units import JsonObject
 from resources.state.database_errors import REPAIR
 
 _E = TypeVar("_E", bound=StrEnum)

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from sqlalchemy import func, select, text, update
 
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.owner import is_dead
-from platform_assets.core.units import UnitState
+from platform_assets.core.processes.owner import is_dead
 from resources.state.database import StateDatabase
 from resources.state.tables import leases, plans, rank_histories, search_requests, units
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Update, select, update
 
-from platform_assets.core.owner import is_dead
-from platform_assets.core.units import Attempt
+from platform_assets.core.engine.units import Attempt
+from platform_assets.core.processes.owner import is_dead
 from resources.state.database import StateDatabase
 from resources.state.statements import insert_if_missing
 from resources.state.tables import leases

@@ -1,4 +1,4 @@
-"""The ledger in SQL: implements `PlanLedger` and `UnitLedger` of `platform_assets/core/ledger.py`.
+"""The ledger in SQL: implements `PlanLedger` and `UnitLedger` of `platform_assets/core/engine/ledger.py`.
 
 Every write of a unit first locks the rows in plan order (two runs of one plan cannot deadlock) and names the attempt
 that must hold them. Questions over many plans are in `ledger_queries.py`.
@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Update, exists, func, select, update
 
-from platform_assets.core.owner import ALONE_AFTER, MOST_DEATHS, is_dead
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -21,6 +20,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.processes.owner import ALONE_AFTER, MOST_DEATHS, is_dead
 from resources.state import plans
 from resources.state.database import StateDatabase
 from resources.state.statements import split_chunks

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from platform_assets.core.units import PlanState, Scope, UnitRecord, UnitState
+from platform_assets.core.engine.units import PlanState, Scope, UnitRecord, UnitState
 from resources.state.columns import read_enum
 from resources.state.database import StateDatabase
 from resources.state.statements import CHUNK

@@ -1,5 +1,6 @@
 """`LedgerRedriver`: redrive for a pipeline whose units are in the SQL ledger. One line in services per pipeline."""
 
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.redrive import (
     Failure,
     FailureCount,
@@ -7,7 +8,6 @@ from platform_assets.core.redrive import (
     Requeued,
     sum_by_cell,
 )
-from platform_assets.core.units import UnitState
 from resources.state.database import StateDatabase
 from resources.state.ledger_queries import LedgerQueries, UnitFilter
 

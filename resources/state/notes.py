@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, func, select, text
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.state.columns import JsonText, UtcDateTime
 from resources.state.database import StateDatabase
 from resources.state.tables import notes

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, insert, select, update
 
-from platform_assets.core.units import JsonObject, Plan, PlanState, Scope, Unit, UnitState
+from platform_assets.core.engine.units import JsonObject, Plan, PlanState, Scope, Unit, UnitState
 from resources.state.columns import read_enum
 from resources.state.statements import insert_if_missing
 from resources.state.tables import plans, units

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.redrive import Failure, FailureCount, FailureFilter, Requeued
-from platform_assets.core.units import UnitState
 from platform_assets.products.batches import SCAN_PIPELINE, find_day, read_batch, reopen_batch
 from resources.state.database import StateDatabase
 from resources.state.ledger import SqlLedger

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, Text, cast, func, select
 
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.ranks.tracking import TrackingStatus
 from resources.state.columns import read_enum
 from resources.state.database import StateDatabase

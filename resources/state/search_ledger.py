@@ -1,4 +1,4 @@
-"""The open search requests of a shop as a ledger: implements `UnitLedger` of `platform_assets/core/ledger.py`.
+"""The open search requests of a shop as a ledger: implements `UnitLedger` of `platform_assets/core/engine/ledger.py`.
 
 A request is a unit; its row says who may work on it, over all runs. Asking and listing are in `search_requests.py`.
 """
@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
-from platform_assets.core.owner import is_dead
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -21,6 +20,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.processes.owner import is_dead
 from platform_assets.products.search_request import SEARCH_PIPELINE
 from resources.state.columns import ForeignText, UtcDateTime, read_enum
 from resources.state.database import StateDatabase

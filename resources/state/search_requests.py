@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import UnitState
 from platform_assets.products.search_request import SearchRequest
 from resources.state.columns import read_enum
 from resources.state.database import StateDatabase

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.months import check_month, month_of
-from platform_assets.core.owner import MOST_DEATHS
-from platform_assets.core.units import Attempt
+from platform_assets.core.processes.owner import MOST_DEATHS
 from platform_assets.tenants import transitions
 from platform_assets.tenants.tenant import (
     MonthStatus,

@@ -1,4 +1,4 @@
-"""The ledger of one run over tenant-months: implements `UnitLedger` of `platform_assets/core/ledger.py`.
+"""The ledger of one run over tenant-months: implements `UnitLedger` of `platform_assets/core/engine/ledger.py`.
 
 A cell is a unit, its row in `tenant_month_states` says who may work on it, over all runs. The rules are values:
 `tenant_claims.py` says who gets what, `platform_assets/tenants/transitions.py` what follows from an end. Questions and
@@ -10,8 +10,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, func, or_, select, text, update
 
-from platform_assets.core.owner import MOST_DEATHS, is_dead
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -22,6 +21,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.processes.owner import MOST_DEATHS, is_dead
 from platform_assets.tenants.tenant import (
     MonthStatus,
     Tenant,

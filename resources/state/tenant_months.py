@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.owner import MOST_DEATHS, is_dead
+from platform_assets.core.processes.owner import MOST_DEATHS, is_dead
 from platform_assets.tenants import transitions
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth
 from resources.state.database import StateDatabase

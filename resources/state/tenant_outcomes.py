@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from platform_assets.core.engine.units import JsonObject, UnitOutcome, UnitState
 from platform_assets.core.months import month_of
-from platform_assets.core.units import JsonObject, UnitOutcome, UnitState
 from platform_assets.tenants import transitions
 from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, TenantType
 from resources.state.tables import tenant_month_states as states

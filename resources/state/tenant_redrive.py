@@ -1,5 +1,6 @@
 """`TenantRedriver`: redrive for tenant-months, whose failures are in their state table and not in the ledger."""
 
+from platform_assets.core.engine.units import Scope
 from platform_assets.core.redrive import (
     Failure,
     FailureCount,
@@ -8,7 +9,6 @@ from platform_assets.core.redrive import (
     count_failures,
     sum_by_cell,
 )
-from platform_assets.core.units import Scope
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth, name_cell
 from resources.state.tenant_months import SqlTenantMonths
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, tuple_, update
 
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import Attempt
 from platform_assets.tenants.tenant import (
     MonthStatus,
     SourceSettings,

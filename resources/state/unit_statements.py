@@ -8,7 +8,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, case, func, select, update
 
-from platform_assets.core.units import Attempt, Plan, Unit, UnitOutcome, UnitRecord, UnitState
+from platform_assets.core.engine.units import (
+    Attempt,
+    Plan,
+    Unit,
+    UnitOutcome,
+    UnitRecord,
+    UnitState,
+)
 from resources.state.columns import ForeignText, JsonText, UtcDateTime, read_enum
 from resources.state.tables import units
 

@@ -20,15 +20,15 @@ def test_the_walk_sees_the_tree() -> None:
 
 
 VIOLATIONS = [
-    ("platform_assets/core/engine.py", "import dagster as dg", "Dagster is for glue"),
+    ("platform_assets/core/engine/run.py", "import dagster as dg", "Dagster is for glue"),
     ("platform_assets/games/plan.py", "from dagster import asset", "Dagster is for glue"),
     ("platform_assets/games/plan.py", "def f():\n    import dagster_aws.s3", "Dagster is for glue"),
     ("platform_assets/demo/games.py", "import dagster", "Dagster is for glue"),
     ("resources/http/client.py", "import dagster", "resources/dagster/"),
     ("api/app.py", "import dagster", "Dagster is for glue"),
-    ("platform_assets/core/engine.py", "import platform_assets.games.plan", "core imports"),
-    ("platform_assets/core/engine.py", "from platform_assets import settings", "core imports"),
-    ("platform_assets/core/engine.py", "from resources import caps", "core imports"),
+    ("platform_assets/core/engine/run.py", "import platform_assets.games.plan", "core imports"),
+    ("platform_assets/core/engine/run.py", "from platform_assets import settings", "core imports"),
+    ("platform_assets/core/engine/run.py", "from resources import caps", "core imports"),
     ("platform_assets/games/plan.py", "from resources.caps.limits import CAPS", "a domain imports"),
     ("platform_assets/games/plan.py", "from platform_assets.tags.shards import cut", "Protocol"),
     ("platform_assets/games/plan.py", "from platform_assets import tags", "composes domains"),
@@ -83,7 +83,7 @@ def test_a_violation_is_reported_with_its_file_rule_and_place(
 
 
 ALLOWED = [
-    ("platform_assets/core/engine.py", "from platform_assets.core.units import Unit"),
+    ("platform_assets/core/engine/run.py", "from platform_assets.core.engine.units import Unit"),
     (
         "platform_assets/games/plan.py",
         "from platform_assets.core import units\nimport platform_assets.games.query",
@@ -125,7 +125,7 @@ def test_what_the_layers_allow_is_not_reported(path: str, text: str) -> None:
     [
         ("platform_assets/assets.py", Layer.GLUE),
         ("platform_assets/games/deep/checks.py", Layer.GLUE),
-        ("platform_assets/core/units.py", Layer.CORE),
+        ("platform_assets/core/engine/units.py", Layer.CORE),
         ("platform_assets/games/__init__.py", Layer.DOMAIN),
         ("platform_assets/__init__.py", Layer.CORE),
         ("resources/state/tables_resource.py", Layer.RESOURCE),

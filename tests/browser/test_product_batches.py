@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from benchmarks.products_scanning.shops import ShopsProcess
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.products.changes import ChangeKind
 from platform_assets.products.latest import read_latest
 from platform_assets.products.platform import ShopPlatform

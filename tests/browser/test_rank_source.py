@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from platform_assets.core.units import Progress
+from platform_assets.core.engine.units import Progress
 from platform_assets.ranks.search_page import RankSource
 from sandbox.process import SandboxProcess
 from tests.browser.conftest import CHROMIUM

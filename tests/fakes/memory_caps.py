@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""The ledger in memory: the rules of `platform_assets/core/ledger.py` without a database."""
+"""The ledger in memory: the rules of `platform_assets/core/engine/ledger.py` without a database."""
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from platform_assets.core.clock import Clock
-from platform_assets.core.owner import ALONE_AFTER, MOST_DEATHS, is_dead
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -18,6 +17,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.processes.owner import ALONE_AFTER, MOST_DEATHS, is_dead
 
 
 @dataclass(frozen=True, slots=True)

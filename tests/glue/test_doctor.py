@@ -15,8 +15,8 @@ import dagster as dg
 import pytest
 from sqlalchemy import text
 
-from platform_assets.core.owner import describe_owner
-from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.processes.owner import describe_owner
 from platform_assets.doctor import checks
 from platform_assets.doctor.__main__ import FOUND, NOT_LOOKED, WELL, main
 from platform_assets.games.landing import Day, publish

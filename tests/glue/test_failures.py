@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from platform_assets.core.engine.units import FailedUnit, Progress, Report, Stop, StopReason
 from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
-from platform_assets.core.units import FailedUnit, Progress, Report, Stop, StopReason
 from platform_assets.glue import (
     LOG_SECONDS,
     NAMED_FAILURES,

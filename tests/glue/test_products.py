@@ -18,9 +18,9 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.execution.api import execute_run
 
+from platform_assets.core.engine.units import UnitState
 from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
 from platform_assets.core.redrive import FailureFilter
-from platform_assets.core.units import UnitState
 from platform_assets.definitions import build_definitions
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batches import SCAN_PIPELINE, read_batch, split_day

@@ -18,10 +18,10 @@ from dagster._core.execution.api import execute_run
 
 from platform_assets.core.clock import SystemClock
 from platform_assets.core.days import SEOUL
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import PermanentError, TransientError
-from platform_assets.core.owner import describe_owner
+from platform_assets.core.processes.owner import describe_owner
 from platform_assets.core.redrive import FailureFilter
-from platform_assets.core.units import Attempt
 from platform_assets.definitions import build_definitions
 from platform_assets.partitions import today
 from platform_assets.ranks.day_state import DayState, read_state

@@ -10,7 +10,14 @@ import dagster as dg
 import httpx
 import pytest
 
-from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitRecord, UnitState
+from platform_assets.core.engine.units import (
+    Attempt,
+    Scope,
+    Unit,
+    UnitOutcome,
+    UnitRecord,
+    UnitState,
+)
 from platform_assets.definitions import build_definitions
 from platform_assets.services import Services
 from platform_assets.settings import Settings

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import dagster as dg
 
-from platform_assets.core.units import Attempt, PlanState, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.engine.units import (
+    Attempt,
+    PlanState,
+    Scope,
+    Unit,
+    UnitOutcome,
+    UnitState,
+)
 from platform_assets.definitions import build_definitions
 from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.services import Services

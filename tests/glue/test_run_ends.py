@@ -11,7 +11,7 @@ from dagster import DagsterRunStatus
 from dagster._core.storage.tags import get_tag_type
 
 from platform_assets.core.errors import PermanentError, TransientError
-from platform_assets.core.owner import describe_owner
+from platform_assets.core.processes.owner import describe_owner
 from platform_assets.products.listing import ListReport
 from platform_assets.shop_services import BegunDay
 from resources.dagster.run_ends import SECOND_CHANCES, TRY_TAG

@@ -15,8 +15,8 @@ from dagster import DagsterRunStatus
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
+from platform_assets.core.engine.units import Attempt, UnitState
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from platform_assets.core.units import Attempt, UnitState
 from platform_assets.definitions import build_definitions
 from platform_assets.products.platform import PageRequest, ShopPlatform
 from platform_assets.products.search_request import SearchRequest

@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import Attempt
 from platform_assets.tenants.glue import CUSTOMERS, EVENTS
 from platform_assets.tenants.outputs import customers_key
 from platform_assets.tenants.tenant import MonthStatus, TenantType

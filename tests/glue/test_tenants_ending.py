@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterRunStatus
 
-from platform_assets.core.loop_thread import LoopThread
-from platform_assets.core.units import Report, UnitOutcome
+from platform_assets.core.engine.loop_thread import LoopThread
+from platform_assets.core.engine.units import Report, UnitOutcome
 from platform_assets.tenants.cycle import MonthLedger, run_months
 from platform_assets.tenants.tenant import MonthStatus
 from tests.glue.tenants_rig import Rig, cells_of

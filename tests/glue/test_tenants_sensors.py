@@ -16,8 +16,8 @@ from dagster._core.launcher.base import LaunchRunContext, RunLauncher
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from structlog.testing import capture_logs
 
-from platform_assets.core.owner import MOST_DEATHS, describe_owner
-from platform_assets.core.units import Attempt, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
+from platform_assets.core.processes.owner import MOST_DEATHS, describe_owner
 from platform_assets.tenants.glue import MONTH_NUMBERS, SUMMARY
 from platform_assets.tenants.tenant import MonthStatus
 from resources.dagster.orchestration import CELLS_TAG, STARTED_BY_TAG, TENANTS_TAG

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
-from platform_assets.core.forks import ForkServer
-from platform_assets.core.signals import restore_signals
-from platform_assets.core.units import JsonObject
+from platform_assets.core.processes.fork_server import ForkServer
+from platform_assets.core.processes.signals import restore_signals
 from tests.integration.processes import is_gone, wait_until
 
 SQUARE = {"do": "square", "n": 3}

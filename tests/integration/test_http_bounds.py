@@ -12,9 +12,9 @@ from functools import partial
 import pytest
 from pydantic import SecretStr
 
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.jobs import Job, TaskState
-from platform_assets.core.retry import RetryPolicy
 from resources.alerts.webhook import Delivery, Webhook, WebhookPolicy
 from resources.caps.local_gates import NoCap
 from resources.dagster.webserver import DagsterWebserver

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.reliability.misbehaving import KINDS, Kind, MisbehavingUpstream, Reply
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import PlatformError
-from platform_assets.core.retry import RetryPolicy
 from resources.caps.local_gates import NoCap
 from resources.http.client import HttpClient, HttpPolicy
 from resources.http.messages import HttpReply, HttpRequest

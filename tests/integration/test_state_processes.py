@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import pytest
 
 from platform_assets.core.clock import SystemClock
-from platform_assets.core.owner import describe_owner
-from platform_assets.core.units import Attempt, Plan, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, Plan, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.processes.owner import describe_owner
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase, open_state
 from resources.state.engines import create_state_engine

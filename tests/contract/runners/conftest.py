@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.settings import child_environment
 from resources.http.wire import HttpTimeouts
 from resources.runners.cloud_run_api import CloudRunApi

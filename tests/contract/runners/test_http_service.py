@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import RefusedError, TransientError
 from platform_assets.core.jobs import Job, TaskState
-from platform_assets.core.retry import RetryPolicy
 from platform_assets.tags.service import STOP_SECONDS, read_address
 from resources.http.wire import HttpTimeouts
 from resources.runners.http_service import HttpServicePolicy, HttpServiceRunner

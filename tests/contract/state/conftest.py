@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from platform_assets.core.ledger import (
+from platform_assets.core.engine.ledger import (
     CorrectableLedger,
     ExtendableLedger,
     PlanLedger,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, event
 
-from platform_assets.core.units import Attempt, UnitOutcome, UnitRecord, UnitState
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitRecord, UnitState
 from platform_assets.tenants.tenant import (
     MonthStatus,
     SourceSettings,

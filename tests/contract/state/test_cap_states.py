@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from platform_assets.core.clock import SystemClock
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase, open_state
 

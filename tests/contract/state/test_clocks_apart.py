@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from platform_assets.core.clock import SystemClock
-from platform_assets.core.units import Attempt, Scope, Unit
+from platform_assets.core.engine.units import Attempt, Scope, Unit
 from platform_assets.tenants.tenant import MonthStatus
 from resources.alerts.outbox import Alerts
 from resources.alerts.webhook import Delivery

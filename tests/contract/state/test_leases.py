@@ -1,6 +1,6 @@
 import pytest
 
-from platform_assets.core.units import Attempt
+from platform_assets.core.engine.units import Attempt
 from resources.state.database import StateDatabase
 from resources.state.leases import SqlLeases
 from tests.fakes.clock import FakeClock

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     Plan,
     PlanState,

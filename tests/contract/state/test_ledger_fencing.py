@@ -11,7 +11,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, Scope, Unit, UnitOutcome, UnitState
 from resources.state.database import StateDatabase
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_queries import LedgerQueries, UnitFilter

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from platform_assets.core.units import Attempt, Plan, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, Plan, Scope, Unit, UnitOutcome, UnitState
 from resources.state.database import StateDatabase
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_queries import LedgerQueries, UnitCount, UnitFilter

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     Plan,
     Scope,

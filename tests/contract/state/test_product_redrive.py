@@ -2,8 +2,7 @@
 
 import pytest
 
-from platform_assets.core.redrive import FailureFilter, Requeued
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     PlanState,
     Scope,
@@ -11,6 +10,7 @@ from platform_assets.core.units import (
     UnitOutcome,
     UnitState,
 )
+from platform_assets.core.redrive import FailureFilter, Requeued
 from platform_assets.products.batches import (
     DAY_PIPELINE,
     SCAN_PIPELINE,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, Scope, Unit, UnitOutcome, UnitState
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.tracking import Capture, NewTracking, TrackingStatus
 from resources.state.database import StateDatabase

@@ -2,8 +2,8 @@
 
 import pytest
 
+from platform_assets.core.engine.units import Scope, UnitState
 from platform_assets.core.redrive import FailureCount, FailureFilter, Requeued
-from platform_assets.core.units import Scope, UnitState
 from platform_assets.tenants.tenant import MonthStatus
 from resources.state.database import StateDatabase
 from resources.state.ledger import SqlLedger

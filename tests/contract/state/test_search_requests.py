@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import Attempt, UnitOutcome, UnitState
 from resources.state.database import StateDatabase
 from resources.state.search_ledger import MOST_ATTEMPTS, SqlSearchLedger
 from resources.state.search_requests import SearchFilter, SqlSearchRequests

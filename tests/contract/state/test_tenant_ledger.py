@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
+from platform_assets.core.engine.units import UnitOutcome, UnitRecord, UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import UnitOutcome, UnitRecord, UnitState
 from platform_assets.tenants.tenant import MonthStatus, TenantType, name_cell
 from resources.state.database import StateDatabase
 from resources.state.engines import create_state_engine

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine
 
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import Attempt, UnitOutcome, UnitState
 from platform_assets.tenants.tenant import (
     MonthStatus,
     Tenant,

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import pytest
 
+from platform_assets.core.engine.units import Attempt, UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import Attempt, UnitState
 from platform_assets.tenants.tenant import MonthStatus, name_cell
 from platform_assets.tenants.transitions import disable
 from resources.state.database import StateDatabase, open_state

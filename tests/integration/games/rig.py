@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.units import Scope, UnitRecord
 from platform_assets.core.errors import PlatformError
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.units import Scope, UnitRecord
 from platform_assets.games.collect import Collection, collect
 from platform_assets.games.entities import find_entity
 from platform_assets.games.landing import Day, read_manifest, read_part

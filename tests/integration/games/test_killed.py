@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.core.units import UnitRecord, UnitState
+from platform_assets.core.engine.units import UnitRecord, UnitState
 from platform_assets.games.ranges import PAGE_SIZE
 from platform_assets.settings import Settings
 from sandbox.process import SandboxProcess

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.services import Services
 from platform_assets.settings import Settings, child_environment
 from tests.architecture.source_tree import ROOT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.products.batches import PlannedBatch
 from platform_assets.products.latest import read_latest
 from platform_assets.products.publishing import snapshots_key

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.units import JsonObject
 from platform_assets.ranks.crawl import STOP_AFTER
 from resources.caps.limits import find_cap
 from resources.caps.state import dump_state, load_state

@@ -15,10 +15,12 @@ from dagster import DagsterRunStatus
 from dagster._core.events import EngineEventData
 from dagster._core.test_utils import create_run_for_test
 
-from platform_assets.core.owner import describe_owner, is_pid_dead
+from platform_assets.core.processes.owner import describe_owner, is_pid_dead
 from resources.dagster.runs import OWNER_TAG, fail_dead_runs
 
-DESCRIBE = "from platform_assets.core.owner import describe_owner; print(describe_owner())"
+DESCRIBE = (
+    "from platform_assets.core.processes.owner import describe_owner; print(describe_owner())"
+)
 
 
 @pytest.fixture(scope="module")

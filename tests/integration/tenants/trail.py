@@ -67,7 +67,7 @@ def list_takeovers(trail: list[Step]) -> list[tuple[Step, Step]]:
 
 
 def read_pid(owner: str | None) -> int:
-    """The process of an owner as `core/owner.py` describes it; 0 for none."""
+    """The process of an owner as `core/processes/owner.py` describes it; 0 for none."""
     return int(owner.split("|")[-2]) if owner else 0
 
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.errors import TransientError
-from platform_assets.core.units import Attempt, UnitOutcome, UnitState
 from platform_assets.services import Services
 from platform_assets.tenants.registration import plan_tenant
 from platform_assets.tenants.tenant import SourceSettings, TenantType, name_cell

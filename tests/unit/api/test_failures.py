@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, Scope, Unit, UnitOutcome, UnitState
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import TenantType
 from tests.fakes.clock import START

@@ -4,9 +4,9 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.errors import TransientError
-from platform_assets.core.owner import describe_owner
-from platform_assets.core.units import Attempt, UnitOutcome, UnitState
+from platform_assets.core.processes.owner import describe_owner
 from platform_assets.services import Services
 from platform_assets.tenants.tenant import MonthStatus, TenantType
 from resources.state.leases import SqlLeases

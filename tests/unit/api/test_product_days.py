@@ -1,6 +1,6 @@
 import httpx
 
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.partitions import today
 from platform_assets.products.batches import Batch, mark_batch, split_day
 from platform_assets.products.product import ListedProduct

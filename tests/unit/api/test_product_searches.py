@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from platform_assets.core.units import Attempt, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.services import Services
 from resources.state.search_ledger import SqlSearchLedger
 from tests.fakes.clock import FakeClock

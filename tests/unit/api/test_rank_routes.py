@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
+from platform_assets.core.engine.units import Attempt, Scope, Unit, UnitOutcome, UnitState
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
-from platform_assets.core.units import Attempt, Scope, Unit, UnitOutcome, UnitState
 from platform_assets.ranks.day_state import DayState, write_state
 from platform_assets.ranks.glue import TRACKINGS_TAG
 from platform_assets.ranks.jobs import build_jobs

@@ -10,7 +10,7 @@ from benchmarks.collecting.modes import MODES
 from benchmarks.collecting.ours import ScaledServices, make_settings, scale_waits
 from benchmarks.collecting.summary import describe, format_rows, list_goals
 from benchmarks.collector import choose_modes, read_options
-from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.engine.retry import RetryPolicy
 from resources.caps.limits import CAPS
 
 WORLD = World(344_000, 1.0, 1.05, 0.02, 1, Path(tempfile.gettempdir()))

@@ -14,7 +14,7 @@ from benchmarks.engine import (
 )
 from benchmarks.ledgers import is_reachable, open_sqlite
 from benchmarks.parsing import make_pages, measure, pack_decoded, pack_ours
-from platform_assets.core.units import Scope, Unit
+from platform_assets.core.engine.units import Scope, Unit
 
 UNITS = [Unit(f"{n:03d}", {}) for n in range(50)]
 

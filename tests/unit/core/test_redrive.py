@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from platform_assets.core.engine.units import Scope
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.redrive import (
     Failure,
@@ -14,7 +15,6 @@ from platform_assets.core.redrive import (
     count_failures,
     sum_by_cell,
 )
-from platform_assets.core.units import Scope
 from tests.fakes.clock import START
 
 GAMES = Scope("games/raw_games", "", "2026-11-20")

@@ -11,6 +11,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.units import Scope, Unit
 from platform_assets.core.errors import (
     PermanentError,
     PlatformError,
@@ -18,9 +21,6 @@ from platform_assets.core.errors import (
     TransientError,
 )
 from platform_assets.core.objects import ObjectInfo
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import Scope, Unit
 from platform_assets.games.collect import Collection, Collector, collect, examine
 from platform_assets.games.entities import Entity, find_entity
 from platform_assets.games.landing import Day, read_manifest, read_part

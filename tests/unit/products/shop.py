@@ -9,11 +9,11 @@ from datetime import datetime
 import msgspec
 
 from platform_assets.core.clock import Clock
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.units import Scope, UnitRecord, UnitState
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.objects import ObjectInfo
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import Scope, UnitRecord, UnitState
 from platform_assets.products.batch_result import BatchResult, FailedItem
 from platform_assets.products.batches import (
     SCAN_PIPELINE,

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_assets.core.errors import PermanentError
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -19,6 +18,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.errors import PermanentError
 from platform_assets.products.batches import (
     DAY_PIPELINE,
     Batch,

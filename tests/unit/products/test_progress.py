@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from platform_assets.core.units import UnitState
+from platform_assets.core.engine.units import UnitState
 from platform_assets.products.batches import Batch, PlannedBatch
 from platform_assets.products.progress import measure_day
 

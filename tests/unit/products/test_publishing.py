@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from platform_assets.core.engine.units import FailedUnit, Report
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.objects import ObjectChangedError
-from platform_assets.core.units import FailedUnit, Report
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch
 from platform_assets.products.changes import ChangeKind

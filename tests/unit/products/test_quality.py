@@ -2,7 +2,7 @@
 
 import pytest
 
-from platform_assets.core.units import FailedUnit
+from platform_assets.core.engine.units import FailedUnit
 from platform_assets.products.product import ProductSnapshot
 from platform_assets.products.quality import (
     FEW_FAILURES,

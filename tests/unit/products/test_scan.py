@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from platform_assets.core.engine.units import Attempt, PlanState, Progress, Scope, Unit, UnitState
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from platform_assets.core.units import Attempt, PlanState, Progress, Scope, Unit, UnitState
 from platform_assets.products.batch_result import BatchResult, FailedItem
 from platform_assets.products.batches import SCAN_PIPELINE, Batch
 from platform_assets.products.blocking import (

@@ -1,7 +1,7 @@
 import asyncio
 
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import TransientError
-from platform_assets.core.units import Attempt
 from platform_assets.products.turns import LEASE_SECONDS, LOOK_SECONDS, take_turn
 from tests.fakes.virtual_time import virtual_time
 

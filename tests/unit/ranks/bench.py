@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from platform_assets.core.days import day_of
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run_policy import RunPolicy
 from platform_assets.ranks.crawl import Crawl, Crawler, crawl_pages
 from platform_assets.ranks.daily import DayReader, DayResult, read_day
 from platform_assets.ranks.result_page import RankType

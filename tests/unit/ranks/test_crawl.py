@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.units import FailedUnit, Progress, StopReason
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import FailedUnit, Progress, StopReason
 from platform_assets.ranks.crawl import STOP_AFTER, Crawler, crawl_pages, find_failures
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.search_page import (

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from platform_assets.core.engine.units import Scope
 from platform_assets.core.errors import TransientError
 from platform_assets.core.redrive import Requeued
-from platform_assets.core.units import Scope
 from platform_assets.redrive.starting import (
     MOST_RUNS,
     PLACE_TAG,

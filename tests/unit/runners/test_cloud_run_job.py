@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import RefusedError, TransientError
 from platform_assets.core.jobs import Job, TaskEnd, TaskState
-from platform_assets.core.retry import RetryPolicy
 from resources.runners.cloud_run_job import CloudRunJobRunner, CloudRunPolicy
 from resources.runners.cloud_run_replies import ExecutionState
 from tests.fakes.virtual_time import virtual_time

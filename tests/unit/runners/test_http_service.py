@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import RefusedError, TransientError
 from platform_assets.core.jobs import Job, TaskEnd, TaskState
-from platform_assets.core.retry import RetryPolicy
 from resources.runners.http_service import HttpServicePolicy, HttpServiceRunner
 from resources.runners.http_service_replies import explain_exit
 from resources.runners.task_processes import TaskExit

@@ -1,8 +1,8 @@
 import pytest
 from structlog.testing import capture_logs
 
+from platform_assets.core.engine.units import Scope
 from platform_assets.core.redrive import FailureFilter, Requeued
-from platform_assets.core.units import Scope
 from platform_assets.tags.failures import TagRedriver
 from platform_assets.tags.keys import TenantSource, result_key
 from platform_assets.tags.manifest import Manifest, WorkSettings, write_manifest

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.core.units import Attempt, UnitOutcome, UnitState
+from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.tags.shard_ledger import ShardLedger
 from platform_assets.tags.tables import RawTable
 from tests.unit.tags.table_rig import PLACE, TableRig

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import (
     PermanentError,
     PlatformError,
@@ -13,7 +14,6 @@ from platform_assets.core.errors import (
     TransientError,
 )
 from platform_assets.core.objects import ObjectInfo
-from platform_assets.core.units import JsonObject
 from platform_assets.tags.manifest import Manifest, WorkSettings, select_shards
 from platform_assets.tags.shard_result import ShardResult, TableState, read_result
 from platform_assets.tags.shard_work import ShardTask, WorkEnd, answer, work_on_shard

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.units import Progress, Report, UnitOutcome, UnitState
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.objects import ObjectInfo
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.units import Progress, Report, UnitOutcome, UnitState
 from platform_assets.tenants.cycle import Processor, chain_cells, run_months
 from platform_assets.tenants.outputs import customers_key, month_key, read_summary
 from platform_assets.tenants.process import TABLES, EventSource

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_assets.core.engine.units import Attempt
 from platform_assets.core.months import list_months
-from platform_assets.core.units import Attempt
 from platform_assets.tenants import transitions
 from platform_assets.tenants.tenant import MAX_RETRIES, MonthStatus, TenantMonth, TenantType
 from platform_assets.tenants.transitions import MonthNumbers

@@ -2,7 +2,7 @@
 
 import pytest
 
-from platform_assets.core.units import JsonObject
+from platform_assets.core.engine.units import JsonObject
 from resources.caps.limits import Cap
 from resources.caps.messages import Answer, Granted, Visit, Wait
 from resources.caps.window import decide_visit

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.units import JsonObject
 from resources.caps.limits import LARGEST_GUARD, Cap
 from resources.caps.messages import Answer, BudgetUsed, Granted, Outcome, Visit, Wait, Why
 from resources.caps.state import load_state

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from platform_assets.core.retry import RetryPolicy
 from resources.caps.gate import Gate, GateCounters, GateStats, Grant
 from resources.caps.limits import Cap
 from resources.caps.local_gates import LocalGate, NoCap

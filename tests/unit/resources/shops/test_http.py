@@ -7,8 +7,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from platform_assets.core.retry import RetryPolicy
 from platform_assets.products.platform import PageRequest
 from platform_assets.products.platforms import PLATFORMS
 from resources.caps.limits import shop_cap

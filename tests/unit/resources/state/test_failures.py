@@ -13,8 +13,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from platform_assets.core.engine.units import PlanState, UnitState
 from platform_assets.core.errors import PlatformError, RefusedError, TransientError
-from platform_assets.core.units import PlanState, UnitState
 from platform_assets.ranks.result_page import RankType
 from platform_assets.ranks.tracking import TrackingStatus
 from platform_assets.tenants.tenant import MonthStatus, TenantType

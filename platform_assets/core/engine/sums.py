@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from platform_assets.core.units import Progress, Report, Stop
+from platform_assets.core.engine.units import Progress, Report, Stop
 
 
 def sum_reports(reports: Collection[Report], now: datetime) -> Report:

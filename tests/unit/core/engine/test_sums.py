@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from platform_assets.core.sums import sum_progress, sum_reports
-from platform_assets.core.units import FailedUnit, Progress, Report, Stop, StopReason
+from platform_assets.core.engine.sums import sum_progress, sum_reports
+from platform_assets.core.engine.units import FailedUnit, Progress, Report, Stop, StopReason
 from tests.fakes.clock import START
 
 LATE = Stop(StopReason.DEADLINE, "deadline: 2 s")

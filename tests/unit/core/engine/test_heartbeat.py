@@ -1,7 +1,7 @@
 import threading
 
+from platform_assets.core.engine.heartbeat import Heartbeat
 from platform_assets.core.errors import PlatformError, TransientError
-from platform_assets.core.heartbeat import Heartbeat
 from tests.fakes.clock import FakeClock
 
 

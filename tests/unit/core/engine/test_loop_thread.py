@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from platform_assets.core import loop_thread
+from platform_assets.core.engine.loop_thread import BATCH_EVENTS, Emit, LoopThread
+from platform_assets.core.engine import loop_thread
 from platform_assets.core.errors import PermanentError, TransientError
-from platform_assets.core.loop_thread import BATCH_EVENTS, Emit, LoopThread
 
 PATIENCE = 600.0
 """Seconds after which something that must come is given up."""

@@ -7,17 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from platform_assets.core.engine import Work, run_units
-from platform_assets.core.errors import (
-    LeaseLostError,
-    PermanentError,
-    RefusedError,
-    TransientError,
-)
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import (
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run import Work, run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -27,6 +21,12 @@ from platform_assets.core.units import (
     Unit,
     UnitOutcome,
     UnitState,
+)
+from platform_assets.core.errors import (
+    LeaseLostError,
+    PermanentError,
+    RefusedError,
+    TransientError,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_ledger import MemoryLedger

@@ -17,22 +17,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 import structlog
 
 from platform_assets.core.clock import Clock, SystemClock
-from platform_assets.core.errors import (
-    LeaseLostError,
-    PermanentError,
-    PlatformError,
-    RefusedError,
-    TransientError,
-)
-from platform_assets.core.heartbeat import Heartbeat
-from platform_assets.core.ledger import UnitLedger
-from platform_assets.core.ledger_writer import Batch, LedgerWriter, until_answered
-from platform_assets.core.owner import describe_owner
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.tally import Tally
-from platform_assets.core.unit_queue import UnitQueue
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import (
+from platform_assets.core.engine.counters import Tally
+from platform_assets.core.engine.heartbeat import Heartbeat
+from platform_assets.core.engine.ledger import UnitLedger
+from platform_assets.core.engine.ledger_writer import Batch, LedgerWriter, until_answered
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_queue import UnitQueue
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -45,6 +37,14 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.errors import (
+    LeaseLostError,
+    PermanentError,
+    PlatformError,
+    RefusedError,
+    TransientError,
+)
+from platform_assets.core.processes.owner import describe_owner
 
 log = structlog.get_logger(__name__)
 

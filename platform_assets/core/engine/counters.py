@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     FailedUnit,
     Progress,
     Report,

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from platform_assets.core.owner import describe_owner, is_dead
+from platform_assets.core.processes.owner import describe_owner, is_dead
 
 WAIT = (
-    "from platform_assets.core.owner import describe_owner\n"
+    "from platform_assets.core.processes.owner import describe_owner\n"
     "print(describe_owner(), flush=True)\n"
     "input()\n"
 )

@@ -1,8 +1,8 @@
-"""How a list of units is run, as a value. What the fields mean in action is `engine.py`."""
+"""How a list of units is run, as a value. What the fields mean in action is `run.py`."""
 
 from dataclasses import dataclass, field
 
-from platform_assets.core.retry import RetryPolicy
+from platform_assets.core.engine.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from platform_assets.core.engine import Work, run_units
-from platform_assets.core.errors import PermanentError
-from platform_assets.core.retry import RetryPolicy
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import (
+from platform_assets.core.engine.retry import RetryPolicy
+from platform_assets.core.engine.run import Work, run_units
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,
@@ -19,6 +18,7 @@ from platform_assets.core.units import (
     UnitRecord,
     UnitState,
 )
+from platform_assets.core.errors import PermanentError
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.virtual_time import run_virtual

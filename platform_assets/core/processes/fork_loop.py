@@ -1,7 +1,7 @@
 """`ForkLoop`: reads lines from a descriptor, forks processes, and tells how each of them ended. Linux and macOS.
 
 The process that runs it must have no other thread, and starts none: that is what makes forking it safe, whatever it has
-imported or loaded before. It asks for nothing and knows no protocol: `forks.py` and a job's host are made of it.
+imported or loaded before. It asks for nothing and knows no protocol: `fork_server.py` and a job's host are made of it.
 
 A child dies with its parent: it holds the reading end of a pipe (`Ends.lifeline`) whose other end only the parent has,
 so that its end can be seen without asking for anything. How it is watched is up to the child's work.
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
 
-from platform_assets.core.signals import restore_signals
+from platform_assets.core.processes.signals import restore_signals
 
 _READ_BYTES = 65536
 _BROKEN = os.EX_SOFTWARE

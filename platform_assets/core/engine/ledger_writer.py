@@ -1,7 +1,7 @@
 """Writes outcomes and checkpoints of a run to the ledger in batches, off the event loop.
 
 A batch leaves when it is large or old enough; what the ledger refuses (fencing) is handed back to the engine. Holds no
-rule about units: those are in `engine.py`.
+rule about units: those are in `run.py`.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+from platform_assets.core.engine.ledger import UnitLedger
+from platform_assets.core.engine.units import Attempt, JsonObject, Plan, UnitOutcome
 from platform_assets.core.errors import TransientError
-from platform_assets.core.ledger import UnitLedger
-from platform_assets.core.units import Attempt, JsonObject, Plan, UnitOutcome
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """The values that the unit engine works with: what is to be done, how it went, and the report.
 
-No behaviour beyond what follows from the values; the loop is `engine.py`, the stored form is `resources/state`.
+No behaviour beyond what follows from the values; the loop is `run.py`, the stored form is `resources/state`.
 """
 
 from collections.abc import Mapping
@@ -107,7 +107,7 @@ class Attempt:
 
     Attributes:
         attempt_id: Unique per call of `run_units`.
-        owner: The process, as `core/owner.py` describes it; lets a process on the same host see that it died.
+        owner: The process, as `core/processes/owner.py` describes it; lets a process on the same host see that it died.
     """
 
     attempt_id: str

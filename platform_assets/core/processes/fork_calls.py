@@ -1,4 +1,4 @@
-"""One call in a forked process: how it is done there, and how its value or error comes back. `forks.py` asks for them.
+"""One call in a forked process: how it is done there, and how its value or error comes back. Asked by `fork_server.py`.
 
 A value comes back as JSON, an error of the platform by its class, kind and message; anything else is a defect of the
 work, of which the log gets the place and not the words: those may be a customer's.
@@ -16,14 +16,14 @@ from typing import Any
 
 import structlog
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import (
     PermanentError,
     PlatformError,
     RefusedError,
     TransientError,
 )
-from platform_assets.core.fork_loop import Ends, ForkEnd
-from platform_assets.core.units import JsonObject
+from platform_assets.core.processes.fork_loop import Ends, ForkEnd
 
 log = structlog.get_logger(__name__)
 

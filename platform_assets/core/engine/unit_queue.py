@@ -2,7 +2,7 @@
 
 A unit is *held* from its claim to its outcome, *delayed* while it waits for its next try, *contested* while another run
 holds it, *chained* while it waits for the end of another unit. The queue decides nothing about how a unit ends: that is
-`engine.py`.
+`run.py`.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from platform_assets.core.ledger import UnitLedger
-from platform_assets.core.ledger_writer import until_answered
-from platform_assets.core.run_policy import RunPolicy
-from platform_assets.core.unit_run import UnitRun
-from platform_assets.core.units import Attempt, JsonObject, Plan, UnitRecord, UnitState
+from platform_assets.core.engine.ledger import UnitLedger
+from platform_assets.core.engine.ledger_writer import until_answered
+from platform_assets.core.engine.run_policy import RunPolicy
+from platform_assets.core.engine.unit_run import UnitRun
+from platform_assets.core.engine.units import Attempt, JsonObject, Plan, UnitRecord, UnitState
 
 CONTEST_POLL_SECONDS = 1.0
 """How often units that another run holds are looked at: two small queries."""

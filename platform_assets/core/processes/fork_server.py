@@ -22,9 +22,10 @@ from typing import NoReturn
 
 import structlog
 
+from platform_assets.core.engine.units import JsonObject
 from platform_assets.core.errors import RefusedError
-from platform_assets.core.fork_calls import Handler, do_call, read_answer
-from platform_assets.core.fork_loop import (
+from platform_assets.core.processes.fork_calls import Handler, do_call, read_answer
+from platform_assets.core.processes.fork_loop import (
     Ends,
     ForkEnd,
     ForkLoop,
@@ -32,7 +33,6 @@ from platform_assets.core.fork_loop import (
     leave,
     reset_signals,
 )
-from platform_assets.core.units import JsonObject
 
 log = structlog.get_logger(__name__)
 

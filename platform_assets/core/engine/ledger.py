@@ -6,7 +6,7 @@ Methods are synchronous and may block on a database; the engine calls them in a 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from platform_assets.core.units import (
+from platform_assets.core.engine.units import (
     Attempt,
     JsonObject,
     Plan,

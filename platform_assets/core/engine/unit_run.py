@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from platform_assets.core.engine.units import JsonObject, Unit, UnitRecord
 from platform_assets.core.errors import LeaseLostError
-from platform_assets.core.units import JsonObject, Unit, UnitRecord
 
 
 class UnitRun:

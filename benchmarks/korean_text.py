@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from platform_assets.tags.particles import Final, final_of
+from platform_assets.tags.tagging.particles import Final, final_of
 
 SYLLABLES = 55
 """Characters of a sentence, about."""

@@ -21,7 +21,7 @@ from random import Random
 from zlib import crc32
 
 from benchmarks.tables import Goal, describe_goals, format_goals, format_table, write_json
-from platform_assets.tags.shards import plan_shards
+from platform_assets.tags.shards.dealing import plan_shards
 
 TABLES = 645
 SHARDS = 100

@@ -28,10 +28,10 @@ import ahocorasick
 
 from benchmarks.korean_text import Corpus, make_corpus
 from benchmarks.tables import Goal, describe_goals, format_goals, format_table, write_json
-from platform_assets.tags.dictionary import Dictionary, dump, load_dictionary
-from platform_assets.tags.dictionary_terms import Term
-from platform_assets.tags.table_files import ROW_GROUP_ROWS
-from platform_assets.tags.tagger import Tagger, load_tagger
+from platform_assets.tags.dictionary.dictionary import Dictionary, dump, load_dictionary
+from platform_assets.tags.dictionary.terms import Term
+from platform_assets.tags.table.files import ROW_GROUP_ROWS
+from platform_assets.tags.tagging.tagger import Tagger, load_tagger
 
 TERMS = (10_000, 100_000)
 GOAL_TERMS = 10_000

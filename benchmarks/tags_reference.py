@@ -6,7 +6,7 @@ The case: 645 tables of a tenant as HTTP calls to a service, 20 in flight, no re
 minutes passed waiting for two calls that never came back. Sizes are drawn from a log-normal distribution, cut where a
 table would be more than a hundredth of all: the other two steps of the case took 100 tasks, and ended together. The
 seconds per size are then chosen so that the simulation takes exactly that long. Both sides get the same tables, the
-same two of which hang. Ours deals them by `tags/shards.py` to 100 tasks, and each task runs its tables through
+same two of which hang. Ours deals them by `tags/shards/dealing.py` to 100 tasks, and each task runs its tables through
 `core/engine.run_units`, longest first, with a timeout per table. Starting processes and moving data cost nothing here.
 """
 
@@ -33,8 +33,8 @@ from platform_assets.core.engine.run_policy import RunPolicy
 from platform_assets.core.engine.unit_run import UnitRun
 from platform_assets.core.engine.units import JsonObject, Scope, Unit
 from platform_assets.core.errors import TransientError
-from platform_assets.tags.manifest import WorkSettings
-from platform_assets.tags.shards import plan_shards
+from platform_assets.tags.shards.dealing import plan_shards
+from platform_assets.tags.shards.manifest import WorkSettings
 from tests.fakes.virtual_time import run_virtual
 
 TABLES = 645

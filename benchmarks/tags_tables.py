@@ -25,9 +25,9 @@ from benchmarks.tables import format_table, write_json
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tags.keys import TableOutput, TenantSource, name_shard
-from platform_assets.tags.receipts import read_receipt
-from platform_assets.tags.shard_result import TableState
-from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.shards.result import TableState
+from platform_assets.tags.shards.run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.table.receipts import read_receipt
 from platform_assets.tags.tables import list_tables
 
 SHARDS = [name_shard(number) for number in range(100)]

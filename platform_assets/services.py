@@ -35,17 +35,17 @@ from platform_assets.settings import (
     split_list,
 )
 from platform_assets.shop_services import ShopServices
-from platform_assets.tags.failures import TagRedriver
+from platform_assets.tags.dictionary.publishing import PublishedDictionary, publish_dictionary
 from platform_assets.tags.keys import TenantSource
-from platform_assets.tags.manifest import WorkSettings
-from platform_assets.tags.publishing import PublishedDictionary, publish_dictionary
-from platform_assets.tags.runner_choices import RUNNERS, RunnerChoices
-from platform_assets.tags.shard_run import (
+from platform_assets.tags.shards.failures import TagRedriver
+from platform_assets.tags.shards.manifest import WorkSettings
+from platform_assets.tags.shards.run import (
     IgnoredObjects,
     JobProgress,
     ShardOutcome,
     run_shards,
 )
+from platform_assets.tags.shards.runner_choices import RUNNERS, RunnerChoices
 from platform_assets.tenants.advertiser_rows import decode_csv
 from platform_assets.tenants.customers import CustomersResult, build_customers
 from platform_assets.tenants.cycle import Processor

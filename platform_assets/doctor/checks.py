@@ -30,7 +30,7 @@ from platform_assets.ranks.day_table import day_key, publish_day
 from platform_assets.ranks.glue import DAILY
 from platform_assets.services import Services
 from platform_assets.settings import dagster_home
-from platform_assets.tags.receipts import OUTPUTS
+from platform_assets.tags.table.receipts import OUTPUTS
 from platform_assets.tenants.glue import MONTH_NUMBERS, tell_missing
 from platform_assets.tenants.outputs import month_key
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth, name_cell

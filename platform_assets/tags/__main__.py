@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from platform_assets.command_line import run_command
 from platform_assets.services import Services
-from platform_assets.tags.runner_choices import RUNNERS
+from platform_assets.tags.shards.runner_choices import RUNNERS
 from platform_assets.tags.sources import find_sources
 
 

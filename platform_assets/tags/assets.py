@@ -1,7 +1,7 @@
 # pyright: standard
 """The assets of the tags pipeline: the dictionary, and four tables per shard of a tenant-source from one job of tasks.
 
-What is done to a table is in `table_work.py`, how shards become a job in `shard_run.py`.
+What is done to a table is in `table/work.py`, how shards become a job in `shards/run.py`.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ from platform_assets.tags.glue import (
     tell_ignored,
     tell_shard,
 )
-from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.shards.run import IgnoredObjects, JobProgress, ShardOutcome
 
 GROUP = "tags"
 ALERT = "tags_failed"

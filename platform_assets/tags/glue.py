@@ -25,8 +25,8 @@ from platform_assets.glue import (
     name_some,
     tell_run_finding,
 )
+from platform_assets.tags.dictionary.publishing import PublishedDictionary
 from platform_assets.tags.keys import TenantSource, check_shard, read_tenant_source
-from platform_assets.tags.publishing import PublishedDictionary
 from platform_assets.tags.quality import (
     DATES_READ,
     NO_PERSONAL_DATA,
@@ -37,8 +37,8 @@ from platform_assets.tags.quality import (
     check_rows,
     check_tag_rate,
 )
-from platform_assets.tags.shard_result import TableResult, TableState
-from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.shards.result import TableResult, TableState
+from platform_assets.tags.shards.run import IgnoredObjects, JobProgress, ShardOutcome
 from resources.dagster.materializations import tell_materializations
 
 DICTIONARY = dg.AssetKey(["tags", "dictionary"])

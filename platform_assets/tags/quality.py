@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from platform_assets.core.findings import Finding
-from platform_assets.tags.shard_result import TableResult
+from platform_assets.tags.shards.result import TableResult
 
 ROWS_KEPT = "rows_kept"
 NO_PERSONAL_DATA = "no_personal_data"

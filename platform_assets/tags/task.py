@@ -1,7 +1,7 @@
 """`python -m platform_assets.tags.task`: does the tables of one shard, on this machine as in the cloud.
 
     --manifest KEY   one task: CLOUD_RUN_TASK_INDEX, _COUNT and _ATTEMPT say which (SLUICE_TAGS_MANIFEST is KEY too)
-    --host           tasks as they are asked for on stdin, each a fork of this process: see `task_host.py`
+    --host           tasks as they are asked for on stdin, each a fork of this process: see `shards/task_host.py`
 
 Exit code 0: all tables of the shard are done. 1: some failed; the result file says which and why. 2: the task could not
 run. 143: it was told to end (SIGTERM); it has written its result file.
@@ -26,20 +26,20 @@ from platform_assets.core.objects import ObjectStore
 from platform_assets.core.processes.fork_server import ForkServer, call_once
 from platform_assets.core.processes.signals import restore_signals
 from platform_assets.settings import Settings, load_settings, task_environment
+from platform_assets.tags.convert.markup_masking import mask_markup
 from platform_assets.tags.keys import result_key
-from platform_assets.tags.manifest import (
+from platform_assets.tags.shards.manifest import (
     Manifest,
     decode_manifest,
     encode_manifest,
     read_manifest,
 )
-from platform_assets.tags.markup_masking import mask_markup
-from platform_assets.tags.scratch import open_scratch
-from platform_assets.tags.shard_result import ShardResult, encode_result
-from platform_assets.tags.shard_work import ShardTask, WorkEnd, answer, work_on_shard
-from platform_assets.tags.steps import StepInputs, load_steps, read_inputs
-from platform_assets.tags.table_work import TableSteps, TableWork
-from platform_assets.tags.task_host import RunTask, TaskCall, TaskHost, end_with_parent
+from platform_assets.tags.shards.result import ShardResult, encode_result
+from platform_assets.tags.shards.task_host import RunTask, TaskCall, TaskHost, end_with_parent
+from platform_assets.tags.shards.work import ShardTask, WorkEnd, answer, work_on_shard
+from platform_assets.tags.table.scratch import open_scratch
+from platform_assets.tags.table.steps import StepInputs, load_steps, read_inputs
+from platform_assets.tags.table.work import TableSteps, TableWork
 from resources.logs import open_log
 from resources.objects.s3_client import S3Access
 from resources.objects.store import open_store

@@ -1,8 +1,8 @@
 """`LocalRunner`: the tasks of a job as processes of this machine, as many at a time as it has cores.
 
 One process is started per job, the host (`<command> --host`), which has everything loaded and forks a process per task:
-a start of its own would cost each task a second of CPU. `platform_assets/tags/task_host.py` tells the lines that they
-exchange. Whatever kills this process closes the host's stdin, and with it the tasks end.
+a start of its own would cost each task a second of CPU. `platform_assets/tags/shards/task_host.py` tells the lines
+that they exchange. Whatever kills this process closes the host's stdin, and with it the tasks end.
 """
 
 import asyncio

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from platform_assets.core.jobs import Job, OnEnd, TaskEnd, TaskState
 from platform_assets.core.objects import ObjectStore
 from platform_assets.tags.keys import result_key
-from platform_assets.tags.manifest import Manifest, read_manifest
-from platform_assets.tags.shard_result import (
+from platform_assets.tags.shards.manifest import Manifest, read_manifest
+from platform_assets.tags.shards.result import (
     ShardResult,
     TableResult,
     TableState,

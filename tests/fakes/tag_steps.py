@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from platform_assets.tags.manifest import Manifest
-from platform_assets.tags.receipts import StepVersions
-from platform_assets.tags.steps import StepInputs
+from platform_assets.tags.shards.manifest import Manifest
+from platform_assets.tags.table.receipts import StepVersions
+from platform_assets.tags.table.steps import StepInputs
 from platform_assets.tags.tables import RawTable
 
 VERSIONS = StepVersions(

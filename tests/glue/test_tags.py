@@ -30,15 +30,15 @@ from platform_assets.tags.glue import (
     TAGGED,
 )
 from platform_assets.tags.keys import read_tenant_source, result_key
-from platform_assets.tags.manifest import Manifest, read_manifest
 from platform_assets.tags.quality import NO_PERSONAL_DATA, ROWS_KEPT
-from platform_assets.tags.shard_result import (
+from platform_assets.tags.shards.dealing import read_plan
+from platform_assets.tags.shards.manifest import Manifest, read_manifest
+from platform_assets.tags.shards.result import (
     ShardResult,
     TableResult,
     TableState,
     encode_result,
 )
-from platform_assets.tags.shards import read_plan
 
 PLACE = "acme:board"
 TABLES = 5

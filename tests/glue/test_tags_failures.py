@@ -11,9 +11,9 @@ from platform_assets.definitions import build_definitions
 from platform_assets.services import Services
 from platform_assets.tags.glue import CONVERTED, SHARD_KEYS, name_cell
 from platform_assets.tags.keys import TableOutput
-from platform_assets.tags.receipts import read_receipt
-from platform_assets.tags.shard_result import read_result
-from platform_assets.tags.shards import read_plan
+from platform_assets.tags.shards.dealing import read_plan
+from platform_assets.tags.shards.result import read_result
+from platform_assets.tags.table.receipts import read_receipt
 from tests.glue.test_tags import PlayedRunner, TagsRig
 from tests.integration.tags.faults_rig import (
     PLACE,

@@ -16,9 +16,9 @@ import pytest
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tags.keys import TableOutput, TenantSource
-from platform_assets.tags.receipts import read_receipt
-from platform_assets.tags.shard_result import TableResult, TableState
-from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.shards.result import TableResult, TableState
+from platform_assets.tags.shards.run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.table.receipts import read_receipt
 
 PLACE = TenantSource("acme", "board")
 GOOD = "id,body\n1,선크림이 좋아요\n2,별로예요\n"

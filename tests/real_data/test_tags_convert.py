@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 import pyarrow.parquet as pq
 import pytest
 
-from platform_assets.tags.columns import TableOptions
-from platform_assets.tags.convert import ConvertResult, TablePlace, convert_table
-from platform_assets.tags.masking import find_personal
-from platform_assets.tags.origins import locate
-from platform_assets.tags.prep import prepare_table
-from platform_assets.tags.tokens import load_tokenizer
+from platform_assets.tags.convert.columns import TableOptions
+from platform_assets.tags.convert.masking import find_personal
+from platform_assets.tags.convert.table import ConvertResult, TablePlace, convert_table
+from platform_assets.tags.prep.origins import locate
+from platform_assets.tags.prep.table import prepare_table
+from platform_assets.tags.prep.tokens import load_tokenizer
 from tests.real_data.conftest import find_data
 
 REVIEWS = 171_687

@@ -12,10 +12,10 @@ import pytest
 from platform_assets.core.jobs import Job, JobRunner, TaskEnd, TaskState
 from platform_assets.core.objects import ObjectStore
 from platform_assets.settings import child_environment
+from platform_assets.tags.dictionary.publishing import publish_dictionary
 from platform_assets.tags.keys import TenantSource, manifest_key
-from platform_assets.tags.manifest import WorkSettings, select_shards, write_manifest
-from platform_assets.tags.publishing import publish_dictionary
-from platform_assets.tags.shards import open_plan
+from platform_assets.tags.shards.dealing import open_plan
+from platform_assets.tags.shards.manifest import WorkSettings, select_shards, write_manifest
 from platform_assets.tags.tables import list_tables
 from resources.objects.store import open_store
 from resources.runners.cloud_run_api import CloudRunApi

@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 from platform_assets.services import Services
 from platform_assets.settings import Settings, child_environment
 from platform_assets.tags.keys import TableOutput, TenantSource, name_shard
-from platform_assets.tags.receipts import read_receipt
-from platform_assets.tags.shard_result import ShardResult, TableState
-from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.shards.result import ShardResult, TableState
+from platform_assets.tags.shards.run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.table.receipts import read_receipt
 from resources.runners.local import LocalPolicy, LocalRunner
 from sandbox.tags.command import main as write_sandbox
 from sandbox.tags.truth import SourceTruth, read_truth

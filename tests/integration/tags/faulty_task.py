@@ -12,9 +12,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO
 
-from platform_assets.tags.convert import ConvertResult
-from platform_assets.tags.manifest import Manifest
-from platform_assets.tags.steps import StepInputs, TextSteps, load_steps
+from platform_assets.tags.convert.table import ConvertResult
+from platform_assets.tags.shards.manifest import Manifest
+from platform_assets.tags.table.steps import StepInputs, TextSteps, load_steps
 from platform_assets.tags.tables import RawTable
 from platform_assets.tags.task import main
 

@@ -12,9 +12,14 @@ from platform_assets.core.jobs import Job, OnEnd, TaskEnd
 from platform_assets.core.objects import ObjectStore
 from platform_assets.settings import child_environment
 from platform_assets.tags.keys import TenantSource, dictionary_key
-from platform_assets.tags.manifest import Manifest, WorkSettings, select_shards, write_manifest
-from platform_assets.tags.shard_result import ShardResult, TableState, read_result
-from platform_assets.tags.shards import open_plan
+from platform_assets.tags.shards.dealing import open_plan
+from platform_assets.tags.shards.manifest import (
+    Manifest,
+    WorkSettings,
+    select_shards,
+    write_manifest,
+)
+from platform_assets.tags.shards.result import ShardResult, TableState, read_result
 from platform_assets.tags.tables import list_tables
 from resources.objects.local import LocalObjectStore
 from resources.runners.local import LocalPolicy, LocalRunner

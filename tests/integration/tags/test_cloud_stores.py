@@ -8,7 +8,7 @@ import pytest
 
 from platform_assets.core.jobs import TaskState
 from platform_assets.core.objects import ObjectStore
-from platform_assets.tags.shard_result import TableState
+from platform_assets.tags.shards.result import TableState
 from resources.objects.store import open_store
 from tests.fakes.gcs_server import GCSServer
 from tests.fakes.s3_server import S3Server

@@ -15,7 +15,7 @@ import pytest
 
 from platform_assets.core.errors import TransientError
 from platform_assets.core.jobs import TaskEnd, TaskState
-from platform_assets.tags.shard_result import TableState
+from platform_assets.tags.shards.result import TableState
 from tests.architecture.source_tree import ROOT
 from tests.integration.processes import (
     list_children,

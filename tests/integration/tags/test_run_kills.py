@@ -18,7 +18,7 @@ from dagster import DagsterInstance
 from benchmarks.checking import open_instance
 from platform_assets.settings import child_environment
 from platform_assets.tags.glue import SHARD_KEYS, name_cell
-from platform_assets.tags.shard_result import ShardResult, read_result
+from platform_assets.tags.shards.result import ShardResult, read_result
 from tests.integration.processes import wait_until
 from tests.integration.tags.faults_rig import (
     PLACE,

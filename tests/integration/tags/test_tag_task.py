@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.tags.manifest import Manifest
-from platform_assets.tags.shard_result import ShardResult, TableState
+from platform_assets.tags.shards.manifest import Manifest
+from platform_assets.tags.shards.result import ShardResult, TableState
 from tests.integration.processes import list_children, list_family, wait_until, wait_until_gone
 from tests.integration.tags.job_rig import PLACE, JobRig
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from platform_assets.core.errors import PlatformError
-from platform_assets.tags.shard_run import ShardOutcome
+from platform_assets.tags.shards.run import ShardOutcome
 from tests.integration.tags.faults_rig import (
     DirtySource,
     list_generations,

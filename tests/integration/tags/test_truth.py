@@ -13,8 +13,8 @@ import pytest
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tags.keys import TableOutput, TenantSource, name_shard
-from platform_assets.tags.receipts import read_receipt
-from platform_assets.tags.shard_run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.shards.run import IgnoredObjects, JobProgress, ShardOutcome
+from platform_assets.tags.table.receipts import read_receipt
 from sandbox.__main__ import main as sandbox
 from sandbox.tags.truth import SourceTruth, read_truth
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platform_assets.tags.columns import TableOptions
-from platform_assets.tags.convert import ConvertResult, TablePlace, convert_table
+from platform_assets.tags.convert.columns import TableOptions
+from platform_assets.tags.convert.table import ConvertResult, TablePlace, convert_table
 
 PLACE = TablePlace("acme", "board", "notice")
 FOLDER = "raw/acme/board"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from platform_assets.core.objects import ObjectInfo
 from platform_assets.tags.keys import TableOutput, TenantSource
-from platform_assets.tags.receipts import Receipt, read_receipt
-from platform_assets.tags.table_work import TableWork
+from platform_assets.tags.table.receipts import Receipt, read_receipt
+from platform_assets.tags.table.work import TableWork
 from platform_assets.tags.tables import RawTable, list_tables
 from tests.fakes.memory_objects import MemoryObjectStore
 from tests.fakes.tag_steps import FakeSteps

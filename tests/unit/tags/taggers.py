@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_assets.tags.dictionary import Dictionary
-from platform_assets.tags.dictionary_terms import Term
-from platform_assets.tags.tagger import Tagger
+from platform_assets.tags.dictionary.dictionary import Dictionary
+from platform_assets.tags.dictionary.terms import Term
+from platform_assets.tags.tagging.tagger import Tagger
 
 LABELLED = Path(__file__).parent / "labelled"
 _MARKED = re.compile(r"\[([^\]]*)\]")

@@ -9,10 +9,10 @@ from tests.unit.peak_memory import measure
 PROGRAM = r"""
 import random, sys
 from pathlib import Path
-from platform_assets.tags.columns import TableOptions
-from platform_assets.tags.convert import TablePlace, convert_table
-from platform_assets.tags.prep import PrepResult, prepare_table
-from platform_assets.tags.tokens import load_tokenizer
+from platform_assets.tags.convert.columns import TableOptions
+from platform_assets.tags.convert.table import TablePlace, convert_table
+from platform_assets.tags.prep.table import PrepResult, prepare_table
+from platform_assets.tags.prep.tokens import load_tokenizer
 from tests.unit.peak_memory import peak_kib
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])

@@ -11,7 +11,7 @@ from platform_assets.tags.quality import (
     check_rows,
     check_tag_rate,
 )
-from platform_assets.tags.shard_result import TableResult, TableState
+from platform_assets.tags.shards.result import TableResult, TableState
 
 
 def table(name: str = "t1", **numbers: Any) -> TableResult:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from platform_assets.core.engine.loop_thread import BATCH_EVENTS, Emit, LoopThread
 from platform_assets.core.engine import loop_thread
+from platform_assets.core.engine.loop_thread import BATCH_EVENTS, Emit, LoopThread
 from platform_assets.core.errors import PermanentError, TransientError
 
 PATIENCE = 600.0

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from platform_assets.tags.convert.masking import find_personal, mask
 
+DAYS_2000 = st.dates(date(2000, 1, 1), date(2099, 12, 31))
+
 MOBILES = (
     "010-1234-5678", "010.1234.5678", "010 1234 5678", "010 - 1234 - 5678", "01012345678", "010)1234-5678",
     "(010)1234-5678", "010-123-4567", "011-234-5678", "0112345678", "017 234 5678", "019-2345-6789",
@@ -124,14 +126,25 @@ def test_no_isbn_is_masked(prefix: str, number: int):
     assert mask(dashed) == dashed
 
 
-@given(
-    st.dates(date(2000, 1, 1), date(2099, 12, 31)),
-    st.integers(0, 9_999_999),
-    st.sampled_from(["", "-"]),
-)
-def test_no_order_number_of_a_day_and_seven_digits_is_masked(day: date, number: int, gap: str):
-    order = f"{day:%Y%m%d}{gap}{number:07}"
+@given(DAYS_2000, st.integers(0, 9_999_999))
+def test_no_order_number_of_a_day_and_seven_digits_is_masked(day: date, number: int):
+    order = f"{day:%Y%m%d}{number:07}"
     assert mask(order) == order
+
+
+@given(DAYS_2000, st.sampled_from("012569"), st.integers(0, 999_999))
+def test_no_order_number_is_masked_whose_dash_is_followed_by_a_digit_of_another_century(
+    day: date, digit: str, number: int
+):
+    order = f"{day:%Y%m%d}-{digit}{number:06}"
+    assert mask(order) == order
+
+
+@given(DAYS_2000, st.sampled_from("3478"), st.integers(0, 999_999))
+def test_what_may_be_a_registration_number_with_its_century_is_masked_rather_than_left(
+    day: date, digit: str, number: int
+):
+    assert mask(f"{day:%Y%m%d}-{digit}{number:06}") == "*" * 16
 
 
 PARTS = (

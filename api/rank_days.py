@@ -9,9 +9,9 @@ from platform_assets.core.engine.units import UnitState
 from platform_assets.ranks.crawl import PAGES_PIPELINE
 from platform_assets.ranks.daily import DAILY_PIPELINE, choose_trackings
 from platform_assets.ranks.day_state import read_state
+from platform_assets.ranks.state.days import DayUnit, SqlRankDays
 from platform_assets.ranks.tracking import check_day
 from platform_assets.services import Services
-from resources.state.rank_days import DayUnit, SqlRankDays
 
 
 def measure_day(services: Services, day: str) -> RankDayOut:

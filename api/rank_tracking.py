@@ -21,6 +21,7 @@ from api.starting import ACTOR_TAG
 from platform_assets.core.errors import PlatformError
 from platform_assets.ranks.chart import Point, draw_ranks
 from platform_assets.ranks.glue import TRACKINGS_TAG
+from platform_assets.ranks.state.trackings import TrackingFilter
 from platform_assets.ranks.tracking import (
     RankRecord,
     Tracking,
@@ -29,7 +30,6 @@ from platform_assets.ranks.tracking import (
 )
 from platform_assets.services import Services
 from resources.dagster.orchestration import STARTED_BY_TAG
-from resources.state.rank_trackings import TrackingFilter
 
 DAILY_JOB = "daily_ranks"
 CHART_DAYS = 90

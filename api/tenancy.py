@@ -8,8 +8,8 @@ from api.starting import Starter
 from platform_assets.core.errors import PlatformError
 from platform_assets.services import Services
 from platform_assets.tenants.registration import plan_tenant
+from platform_assets.tenants.state.tenants import TenantFilter
 from platform_assets.tenants.tenant import SourceSettings
-from resources.state.tenants import TenantFilter
 
 
 class Tenancy:

@@ -18,14 +18,14 @@ from api.schemas import (
 from platform_assets.core.engine.units import JsonObject
 from platform_assets.products.progress import DayProgress
 from platform_assets.ranks.daily import DAILY_PIPELINE
+from platform_assets.ranks.state.days import SqlRankDays
 from platform_assets.services import Services
+from platform_assets.tenants.state.tenants import SqlTenants, TenantFilter
 from platform_assets.tenants.tenant import TenantType
 from resources.caps.limits import CAPS, Cap
 from resources.caps.state import CapState, load_state
 from resources.dagster.orchestration import RunInHand
 from resources.state.cap_states import SqlCapStates
-from resources.state.rank_days import SqlRankDays
-from resources.state.tenants import SqlTenants, TenantFilter
 
 TICK_NOTE = "tenants/orchestrator"
 """The note in which the orchestrator leaves its last decision."""

@@ -24,7 +24,9 @@ from platform_assets.core.redrive import Redrive
 from platform_assets.games.collect import Collector
 from platform_assets.games.entities import Entity
 from platform_assets.http_services import find_network, make_policy
-from platform_assets.rank_services import RankServices
+from platform_assets.products.open import ShopServices
+from platform_assets.products.state.redrive import ProductRedriver
+from platform_assets.ranks.open import RankServices
 from platform_assets.settings import (
     Gear,
     Settings,
@@ -34,7 +36,6 @@ from platform_assets.settings import (
     source_secret_hosts,
     split_list,
 )
-from platform_assets.shop_services import ShopServices
 from platform_assets.tags.dictionary.publishing import PublishedDictionary, publish_dictionary
 from platform_assets.tags.keys import TenantSource
 from platform_assets.tags.shards.failures import TagRedriver
@@ -60,6 +61,12 @@ from platform_assets.tenants.decide import (
 )
 from platform_assets.tenants.importing import ImportPlan, read_advertisers, read_advertisers_csv
 from platform_assets.tenants.outlook import look
+from platform_assets.tenants.state.dead_letters import PIPELINE as EVENT_LETTERS
+from platform_assets.tenants.state.dead_letters import SqlEventLetters
+from platform_assets.tenants.state.ledger import SqlTenantLedger
+from platform_assets.tenants.state.months import SqlTenantMonths
+from platform_assets.tenants.state.redrive import TenantRedriver
+from platform_assets.tenants.state.tenants import SqlTenants
 from platform_assets.tenants.tenant import Tenant, TenantMonth
 from resources.alerts.outbox import Alerts
 from resources.alerts.webhook import Webhook
@@ -81,16 +88,9 @@ from resources.runners.local import LocalPolicy, LocalRunner
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase, open_state
 from resources.state.dead_letters import DeadLetterFilter, SqlDeadLetters
-from resources.state.event_letters import PIPELINE as EVENT_LETTERS
-from resources.state.event_letters import SqlEventLetters
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_redrive import LedgerRedriver
 from resources.state.notes import SqlNotes
-from resources.state.product_redrive import ProductRedriver
-from resources.state.tenant_ledger import SqlTenantLedger
-from resources.state.tenant_months import SqlTenantMonths
-from resources.state.tenant_redrive import TenantRedriver
-from resources.state.tenants import SqlTenants
 from resources.state.watermarks import SqlWatermarks
 
 if TYPE_CHECKING:  # it loads Arrow, which most commands do without

@@ -17,12 +17,12 @@ from platform_assets.glue import explained_failures
 from platform_assets.partitions import PRODUCT_BATCHES, TIMEZONE, today
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
 from platform_assets.products.jobs import product_day
+from platform_assets.products.open import read_declared
 from platform_assets.products.platform import WorkerKind
 from platform_assets.products.platforms import PLATFORMS
 from platform_assets.products.workers import worker_tags
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from platform_assets.shop_services import read_declared
 from resources.dagster.run_ends import FAULT_TAG, find_fault
 
 PARTITION_TAG = "dagster/partition"

@@ -16,7 +16,7 @@ from api.schemas import (
     TenantQuery,
 )
 from api.tenancy import Tenancy, list_tenants
-from resources.state.tenants import TenantFilter
+from platform_assets.tenants.state.tenants import TenantFilter
 
 router = APIRouter(prefix="/api/v2/batch/advertisers", tags=["advertisers"])
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.context import Api, answer, note_audit
 from api.problems import document_problems
 from api.schemas import MOST_NUMBER, SearchesOut, SearchIn, SearchOut, SearchQuery
+from platform_assets.products.state.search_requests import SearchFilter
 from platform_assets.services import Services
-from resources.state.search_requests import SearchFilter
 
 router = APIRouter(prefix="/api/v2/batch/product-searches", tags=["products"])
 

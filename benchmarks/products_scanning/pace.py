@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks.products_scanning.shops import ShopsProcess
 from benchmarks.products_scanning.worker import PLATFORM
 from platform_assets.core.errors import PermanentError
+from platform_assets.products.open import ShopServices
 from platform_assets.products.platform import ShopPlatform
 from platform_assets.services import Services
 from platform_assets.settings import Settings
-from platform_assets.shop_services import ShopServices
 from resources.caps.limits import Cap, find_cap
 
 if TYPE_CHECKING:

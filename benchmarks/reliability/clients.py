@@ -28,15 +28,15 @@ from platform_assets.games.entities import find_entity
 from platform_assets.games.landing import Day, read_manifest, read_part
 from platform_assets.games.plan import Mode
 from platform_assets.products.batches import SCAN_PIPELINE, Batch
+from platform_assets.products.open import ShopServices
 from platform_assets.products.platform import ShopPlatform, WorkerKind
 from platform_assets.products.scan import Scanner
 from platform_assets.products.source import ShopSource
-from platform_assets.rank_services import RankServices
+from platform_assets.ranks.open import RankServices
 from platform_assets.ranks.search_page import PageHost, SearchPage
 from platform_assets.ranks.source import PageSource
 from platform_assets.services import Services
 from platform_assets.settings import Gear, Settings
-from platform_assets.shop_services import ShopServices
 from resources.alerts.webhook import Delivery, Webhook, WebhookPolicy
 from resources.caps.limits import Cap
 from resources.http.client import HttpPolicy

@@ -18,8 +18,8 @@ from benchmarks.serving.clients import Answers, Load
 from benchmarks.serving.summary import BARE, Served, describe_answers
 from platform_assets.services import Services
 from platform_assets.settings import child_environment
+from platform_assets.tenants.state.rows import insert_months, insert_tenants
 from platform_assets.tenants.tenant import TenantType
-from resources.state.tenant_rows import insert_months, insert_tenants
 
 TENANTS, MONTHS = 1000, 24
 CLIENTS = 20

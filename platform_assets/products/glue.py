@@ -25,6 +25,7 @@ from platform_assets.partitions import PRODUCT_BATCHES, today
 from platform_assets.products.batch_result import BatchResult
 from platform_assets.products.batches import Batch, PlannedBatch, read_batch
 from platform_assets.products.listing import ListReport
+from platform_assets.products.open import BegunDay
 from platform_assets.products.progress import DayProgress
 from platform_assets.products.quality import (
     DAY_READ,
@@ -36,7 +37,6 @@ from platform_assets.products.quality import (
     check_list,
 )
 from platform_assets.services import Services
-from platform_assets.shop_services import BegunDay
 from resources.dagster.materializations import tell_materializations
 
 SNAPSHOTS = dg.AssetKey(["products", "snapshots"])

@@ -12,9 +12,9 @@ from platform_assets.command_line import run_command
 from platform_assets.core.engine.loop_thread import LoopThread
 from platform_assets.ranks.history import write_csv, write_json_lines
 from platform_assets.ranks.result_page import RankType
+from platform_assets.ranks.state.trackings import TrackingFilter
 from platform_assets.ranks.tracking import Tracking, TrackingStatus
 from platform_assets.services import Services
-from resources.state.rank_trackings import TrackingFilter
 
 STATUSES = {
     "pause": TrackingStatus.PAUSED,

@@ -14,8 +14,8 @@ from platform_assets.core.errors import PermanentError
 from platform_assets.services import Services
 from platform_assets.tenants.importing import describe, refuse_problems
 from platform_assets.tenants.registration import plan_tenant
+from platform_assets.tenants.state.tenants import TenantFilter
 from platform_assets.tenants.tenant import SourceSettings, TenantType
-from resources.state.tenants import TenantFilter
 
 PAGE = 500
 """Tenants that are read at a time."""

@@ -1,6 +1,6 @@
 """A tenant as it is registered: its values checked, and the months that get a state at once. Pure.
 
-What is stored, and that an id is taken, is the repository's to say (`resources/state/tenants.py`).
+What is stored, and that an id is taken, is the repository's to say (`platform_assets/tenants/state/tenants.py`).
 """
 
 from datetime import datetime

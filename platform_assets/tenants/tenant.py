@@ -1,6 +1,6 @@
 """A tenant and one of its months, as values: what the state tables hold, and the words for it.
 
-What may follow what is in `transitions.py`, what is due in `decide.py`; SQL is in `resources/state/tenants.py`.
+What may follow what is in `transitions.py`, what is due in `decide.py`; SQL is in `state/`.
 """
 
 import re

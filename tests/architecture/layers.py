@@ -1,6 +1,7 @@
 """The layers, and what each may import. `find_violations` is pure: modules in, findings out.
 
-    core <- domains, resources <- services <- glue, api <- definitions <- entry points        sandbox stands apart
+    core <- resources <- a pipeline's state <- services <- glue, api <- definitions <- entry points
+    core <- domains   <-                                                                sandbox stands apart
 
 Style that ruff can check is ruff's; the rules about docs and sizes are next door.
 """
@@ -19,6 +20,7 @@ class Layer(StrEnum):
     CORE = "core"
     DOMAIN = "a domain"
     RESOURCE = "an adapter in resources"
+    STATE = "a pipeline's state"
     GLUE = "glue"
     SETTINGS = "settings"
     ASSEMBLY = "the assembly"
@@ -36,8 +38,7 @@ LAYERS = (
     ("platform_assets/partitions.py", Layer.GLUE),
     ("platform_assets/settings.py", Layer.SETTINGS),
     ("platform_assets/services.py", Layer.ASSEMBLY),
-    ("platform_assets/shop_services.py", Layer.ASSEMBLY),
-    ("platform_assets/rank_services.py", Layer.ASSEMBLY),
+    ("platform_assets/*/open.py", Layer.ASSEMBLY),
     ("platform_assets/http_services.py", Layer.ASSEMBLY),
     ("platform_assets/command_line.py", Layer.ASSEMBLY),
     ("platform_assets/demo/**", Layer.ENTRY),
@@ -50,6 +51,7 @@ LAYERS = (
     ("platform_assets/**/jobs.py", Layer.GLUE),
     ("platform_assets/**/glue.py", Layer.GLUE),
     ("platform_assets/core/**", Layer.CORE),
+    ("platform_assets/*/state/**", Layer.STATE),
     ("platform_assets/*/**", Layer.DOMAIN),
     ("resources/dagster/**", Layer.GLUE),
     ("resources/**/resource.py", Layer.GLUE),
@@ -82,25 +84,16 @@ ALLOWED = {
     Layer.CORE: ("platform_assets.core",),
     Layer.SETTINGS: ("platform_assets.core",),
     Layer.DOMAIN: ("platform_assets.core",),
-    # A repository stores a domain's values, and changes them by the domain's own pure functions (docs/adr/0014).
     Layer.RESOURCE: (
         "platform_assets.core",
-        "platform_assets.tenants.tenant",
-        "platform_assets.tenants.transitions",
-        # What is stored of a shop, and what is asked of it: values too (docs/adr/0019).
-        "platform_assets.products.batch_result",
-        "platform_assets.products.batches",
+        # What shops and Naver are asked with, until their clients speak of hosts and requests alone.
         "platform_assets.products.platform",
-        "platform_assets.products.product",
-        "platform_assets.products.search_request",
-        # What is stored of a tracking, and what its pages are asked with (docs/adr/0020).
-        "platform_assets.ranks.result_page",
         "platform_assets.ranks.search_page",
-        "platform_assets.ranks.sessions",
-        "platform_assets.ranks.tracking",
         "resources",
         "migrations",
     ),
+    # A repository stores its pipeline's values, and changes them by the pipeline's own pure functions (docs/adr/0014).
+    Layer.STATE: ("platform_assets.core", "resources", "migrations"),
     Layer.MIGRATION: ("platform_assets.core", "resources", "migrations"),
     Layer.GLUE: PRODUCTION,
     Layer.ASSEMBLY: PRODUCTION,
@@ -115,6 +108,7 @@ ADVICE = {
     Layer.SETTINGS: "Settings are values: what uses them belongs in glue",
     Layer.DOMAIN: "State the need as a Protocol beside the function; glue passes the adapter in, and composes domains",
     Layer.RESOURCE: "Shared values belong in platform_assets/core; what joins adapter and domain belongs in glue",
+    Layer.STATE: "A pipeline's tables know its values only; what joins pipelines belongs in glue",
     Layer.MIGRATION: "A migration knows the tables only",
     Layer.GLUE: POINT_THERE,
     Layer.ASSEMBLY: POINT_THERE,
@@ -122,6 +116,7 @@ ADVICE = {
     Layer.ENTRY: "What only tests or benchmarks need belongs there",
     Layer.SANDBOX: "The sandbox speaks the wire format by itself, or it would agree with our mistakes",
 }
+EDGES = frozenset({"assets", "checks", "glue", "jobs", "open", "state"})
 DRAWERS = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"})
 
 
@@ -192,10 +187,19 @@ def check_imports(module: Module, layer: Layer) -> Iterator[Violation]:
             yield Violation(module.path, line, rule, "Quote the one forward reference instead")
         elif is_under(name, OURS) and not is_under(name, home_of(module.path, layer)):
             yield Violation(module.path, line, f"{layer} imports `{name}`", ADVICE[layer])
+        elif layer is Layer.DOMAIN and is_edge(name):
+            rule = f"{layer} imports its own edge, `{name}`"
+            yield Violation(module.path, line, rule, ADVICE[layer])
+
+
+def is_edge(name: str) -> bool:
+    """Whether a dotted name is of a pipeline's file that knows SQL, Dagster or the settings."""
+    parts = name.split(".")
+    return parts[0] == "platform_assets" and parts[1] != "core" and bool(EDGES & {*parts[2:3]})
 
 
 def home_of(path: PurePosixPath, layer: Layer) -> tuple[str, ...]:
-    own = (".".join(path.parts[:2]),) if layer is Layer.DOMAIN else ()
+    own = (".".join(path.parts[:2]),) if layer in {Layer.DOMAIN, Layer.STATE} else ()
     return (*ALLOWED[layer], *own)
 
 

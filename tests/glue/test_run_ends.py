@@ -13,7 +13,7 @@ from dagster._core.storage.tags import get_tag_type
 from platform_assets.core.errors import PermanentError, TransientError
 from platform_assets.core.processes.owner import describe_owner
 from platform_assets.products.listing import ListReport
-from platform_assets.shop_services import BegunDay
+from platform_assets.products.open import BegunDay
 from resources.dagster.run_ends import SECOND_CHANCES, TRY_TAG
 from tests.glue.tenants_rig import Rig, TenantRun
 from tests.glue.tenants_shops import write_shops

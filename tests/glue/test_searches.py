@@ -20,12 +20,12 @@ from platform_assets.core.errors import PermanentError, RefusedError, TransientE
 from platform_assets.definitions import build_definitions
 from platform_assets.products.platform import PageRequest, ShopPlatform
 from platform_assets.products.search_request import SearchRequest
+from platform_assets.products.state.search_ledger import SqlSearchLedger
+from platform_assets.products.state.search_requests import SearchFilter
 from platform_assets.products.turns import take_turn
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from resources.state.leases import SqlLeases
-from resources.state.search_ledger import SqlSearchLedger
-from resources.state.search_requests import SearchFilter
 from tests.fakes.clock import FakeClock
 from tests.unit.products.test_configured import LD_SHOP
 

@@ -14,9 +14,9 @@ from platform_assets.core.engine.units import Attempt
 from platform_assets.core.errors import PermanentError
 from platform_assets.tenants.glue import CUSTOMERS, EVENTS
 from platform_assets.tenants.outputs import customers_key
+from platform_assets.tenants.state.rows import insert_months
 from platform_assets.tenants.tenant import MonthStatus, TenantType
 from platform_assets.tenants.transitions import claim, new_month
-from resources.state.tenant_rows import insert_months
 from tests.glue.tenants_rig import Rig, cells_of, cycle_config
 from tests.glue.tenants_shops import BROKEN, MONTHS, write_shops
 

@@ -7,6 +7,9 @@ from datetime import datetime
 from sqlalchemy import Engine, event
 
 from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitRecord, UnitState
+from platform_assets.tenants.state.ledger import SqlTenantLedger
+from platform_assets.tenants.state.months import SqlTenantMonths
+from platform_assets.tenants.state.tenants import SqlTenants
 from platform_assets.tenants.tenant import (
     MonthStatus,
     SourceSettings,
@@ -16,9 +19,6 @@ from platform_assets.tenants.tenant import (
     name_cell,
 )
 from resources.state.database import StateDatabase
-from resources.state.tenant_ledger import SqlTenantLedger
-from resources.state.tenant_months import SqlTenantMonths
-from resources.state.tenants import SqlTenants
 from tests.fakes.clock import START
 
 STALE = 1800.0

@@ -9,6 +9,10 @@ import pytest
 
 from platform_assets.core.clock import SystemClock
 from platform_assets.core.engine.units import Attempt, Scope, Unit
+from platform_assets.products.state.search_ledger import SqlSearchLedger
+from platform_assets.products.state.search_requests import SqlSearchRequests
+from platform_assets.tenants.state.ledger import SqlTenantLedger
+from platform_assets.tenants.state.months import SqlTenantMonths
 from platform_assets.tenants.tenant import MonthStatus
 from resources.alerts.outbox import Alerts
 from resources.alerts.webhook import Delivery
@@ -17,10 +21,6 @@ from resources.state.diagnosis import SqlDiagnosis
 from resources.state.leases import SqlLeases
 from resources.state.ledger import SqlLedger
 from resources.state.notes import SqlNotes
-from resources.state.search_ledger import SqlSearchLedger
-from resources.state.search_requests import SqlSearchRequests
-from resources.state.tenant_ledger import SqlTenantLedger
-from resources.state.tenant_months import SqlTenantMonths
 from tests.contract.state.conftest import empty_tables
 from tests.contract.state.tenant_values import World, done
 

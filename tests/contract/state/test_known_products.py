@@ -5,10 +5,10 @@ from datetime import timedelta
 from platform_assets.products.batch_result import FailedItem
 from platform_assets.products.batches import SCAN_PIPELINE, Batch
 from platform_assets.products.product import ListedProduct
+from platform_assets.products.state.failed_items import SqlFailedItems
+from platform_assets.products.state.known_products import SqlKnownProducts
 from resources.state.database import StateDatabase
 from resources.state.dead_letters import DeadLetterFilter, SqlDeadLetters
-from resources.state.failed_items import SqlFailedItems
-from resources.state.known_products import SqlKnownProducts
 from tests.fakes.clock import FakeClock
 
 

@@ -19,9 +19,9 @@ from platform_assets.products.batches import (
     mark_batch,
     split_day,
 )
+from platform_assets.products.state.redrive import ProductRedriver
 from resources.state.database import StateDatabase
 from resources.state.ledger import SqlLedger
-from resources.state.product_redrive import ProductRedriver
 from tests.fakes.clock import START, FakeClock
 
 DAY = "2026-11-20"

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from platform_assets.core.engine.units import Attempt, Scope, Unit, UnitOutcome, UnitState
 from platform_assets.ranks.result_page import RankType
+from platform_assets.ranks.state.days import DayCount, DayUnit, SqlRankDays
+from platform_assets.ranks.state.histories import SqlRankHistories
+from platform_assets.ranks.state.trackings import SqlTrackings
 from platform_assets.ranks.tracking import Capture, NewTracking, TrackingStatus
 from resources.state.database import StateDatabase
 from resources.state.ledger import SqlLedger
-from resources.state.rank_days import DayCount, DayUnit, SqlRankDays
-from resources.state.rank_histories import SqlRankHistories
-from resources.state.rank_trackings import SqlTrackings
 
 DAY, DAILY, PAGES = "2026-11-20", "ranks/daily", "ranks/pages"
 ME = Attempt("me", "here")

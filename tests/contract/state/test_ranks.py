@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from platform_assets.core.errors import PermanentError
 from platform_assets.ranks.result_page import RankType
+from platform_assets.ranks.state.histories import SqlRankHistories
+from platform_assets.ranks.state.trackings import SqlTrackings, TrackingFilter
 from platform_assets.ranks.tracking import Capture, NewTracking, Tracking, TrackingStatus
 from resources.state.database import StateDatabase
-from resources.state.rank_histories import SqlRankHistories
-from resources.state.rank_trackings import SqlTrackings, TrackingFilter
 from tests.contract.state.conftest import empty_tables
 from tests.fakes.clock import FakeClock
 

@@ -4,11 +4,11 @@ import pytest
 
 from platform_assets.core.engine.units import Scope, UnitState
 from platform_assets.core.redrive import FailureCount, FailureFilter, Requeued
+from platform_assets.tenants.state.redrive import TenantRedriver
 from platform_assets.tenants.tenant import MonthStatus
 from resources.state.database import StateDatabase
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_redrive import LedgerRedriver
-from resources.state.tenant_redrive import TenantRedriver
 from tests.contract.state.tenant_values import World, cells_of, claim, done, failed, record
 from tests.contract.state.test_ledger_queries import run_plan
 from tests.fakes.clock import START, FakeClock

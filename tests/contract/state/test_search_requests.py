@@ -7,9 +7,9 @@ import pytest
 
 from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.errors import PermanentError
+from platform_assets.products.state.search_ledger import MOST_ATTEMPTS, SqlSearchLedger
+from platform_assets.products.state.search_requests import SearchFilter, SqlSearchRequests
 from resources.state.database import StateDatabase
-from resources.state.search_ledger import MOST_ATTEMPTS, SqlSearchLedger
-from resources.state.search_requests import SearchFilter, SqlSearchRequests
 from tests.fakes.clock import START, FakeClock
 
 ME, OTHER = Attempt("me", "here"), Attempt("other", "there")

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 
 from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.errors import PermanentError
+from platform_assets.tenants.state.ledger import SqlTenantLedger
 from platform_assets.tenants.tenant import (
     MonthStatus,
     Tenant,
@@ -32,7 +33,6 @@ from platform_assets.tenants.tenant import (
 from platform_assets.tenants.transitions import is_exhausted
 from resources.state.database import StateDatabase
 from resources.state.engines import create_state_engine
-from resources.state.tenant_ledger import SqlTenantLedger
 from resources.state.urls import parse_state_url
 from tests.contract.state.conftest import empty_tables
 from tests.contract.state.tenant_values import STALE, World, cells_of, done, failed, given_back

@@ -15,16 +15,16 @@ import pytest
 
 from platform_assets.core.engine.units import Attempt, UnitState
 from platform_assets.core.errors import PermanentError
-from platform_assets.tenants.tenant import MonthStatus, name_cell
-from platform_assets.tenants.transitions import disable
-from resources.state.database import StateDatabase, open_state
-from resources.state.tenant_rows import (
+from platform_assets.tenants.state.rows import (
     is_held,
     lock_months,
     lock_tenant,
     write_months,
     write_tenants,
 )
+from platform_assets.tenants.tenant import MonthStatus, name_cell
+from platform_assets.tenants.transitions import disable
+from resources.state.database import StateDatabase, open_state
 from tests.contract.state.tenant_values import (
     MONTHS,
     STALE,

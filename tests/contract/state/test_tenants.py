@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import event
 
 from platform_assets.core.errors import PermanentError
+from platform_assets.tenants.state.tenants import SqlTenants, TenantFilter
 from platform_assets.tenants.tenant import MonthStatus, SourceSettings, TenantType
 from resources.state.database import StateDatabase
 from resources.state.engines import create_state_engine
-from resources.state.tenants import SqlTenants, TenantFilter
 from resources.state.urls import parse_state_url
 from tests.contract.state.tenant_values import (
     MONTHS,

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from platform_assets.core.days import day_of
-from platform_assets.rank_services import RankServices
 from platform_assets.ranks.crawl import Crawl
 from platform_assets.ranks.daily import DayResult
+from platform_assets.ranks.open import RankServices
 from platform_assets.ranks.search_page import SearchPage, list_pages
 from platform_assets.ranks.stored_page import find_note, list_page_ids
 from platform_assets.ranks.tracking import Tracking

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.rank_services import PAGES_AT_ONCE
 from platform_assets.ranks.crawl import STOP_AFTER
+from platform_assets.ranks.open import PAGES_AT_ONCE
 from sandbox.naver.faults import Fault, FaultPlan, PageKind
 from sandbox.process import SandboxProcess
 from tests.integration.ranks.rig import MAP, SEARCH, Rig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.rank_services import PAGES_AT_ONCE
+from platform_assets.ranks.open import PAGES_AT_ONCE
 from sandbox.process import SandboxProcess
 from tests.integration.processes import wait_until
 from tests.integration.ranks.rig import Rig

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
+from platform_assets.products.state.search_ledger import SqlSearchLedger
 from platform_assets.services import Services
-from resources.state.search_ledger import SqlSearchLedger
 from tests.fakes.clock import FakeClock
 from tests.unit.api.rig import BATCH, audited
 from tests.unit.api.test_months import kind_of

@@ -16,6 +16,9 @@ from platform_assets.core.objects import ObjectInfo
 from platform_assets.tenants.cycle import Processor, chain_cells, run_months
 from platform_assets.tenants.outputs import customers_key, month_key, read_summary
 from platform_assets.tenants.process import TABLES, EventSource
+from platform_assets.tenants.state.ledger import SqlTenantLedger
+from platform_assets.tenants.state.months import SqlTenantMonths
+from platform_assets.tenants.state.tenants import SqlTenants
 from platform_assets.tenants.tenant import (
     MonthStatus,
     SourceSettings,
@@ -25,9 +28,6 @@ from platform_assets.tenants.tenant import (
 )
 from resources.objects.local import LocalObjectStore
 from resources.state.database import StateDatabase, open_state
-from resources.state.tenant_ledger import SqlTenantLedger
-from resources.state.tenant_months import SqlTenantMonths
-from resources.state.tenants import SqlTenants
 from tests.fakes.clock import FakeClock
 from tests.fakes.event_source import FakeEventSource, MemoryLetters, make_row
 from tests.unit.tenants.builders import NOW, make_tenant

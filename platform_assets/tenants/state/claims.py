@@ -13,13 +13,13 @@ from platform_assets.core.errors import PermanentError
 from platform_assets.core.months import check_month, month_of
 from platform_assets.core.processes.owner import MOST_DEATHS
 from platform_assets.tenants import transitions
+from platform_assets.tenants.state.rows import Cell
 from platform_assets.tenants.tenant import (
     MonthStatus,
     Tenant,
     TenantMonth,
     TenantType,
 )
-from resources.state.tenant_rows import Cell
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tenants in the state database: registered, found, switched on and off. Their months are in `tenant_months.py`."""
+"""Tenants in the state database: registered, found, switched on and off. Their months are in `months.py`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,17 +9,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, select
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.months import month_of
 from platform_assets.tenants import transitions
-from platform_assets.tenants.tenant import (
-    MonthStatus,
-    SourceSettings,
-    Tenant,
-    TenantMonth,
-    TenantType,
-)
-from resources.state.database import StateDatabase
-from resources.state.tables import tenant_month_states as states
-from resources.state.tables import tenants
-from resources.state.tenant_rows import (
+from platform_assets.tenants.state.rows import (
     SELECT_TENANTS,
     insert_months,
     insert_tenants,
@@ -32,6 +22,16 @@ from resources.state.tenant_rows import (
     write_months,
     write_tenants,
 )
+from platform_assets.tenants.tenant import (
+    MonthStatus,
+    SourceSettings,
+    Tenant,
+    TenantMonth,
+    TenantType,
+)
+from resources.state.database import StateDatabase
+from resources.state.tables import tenant_month_states as states
+from resources.state.tables import tenants
 from resources.state.unit_statements import AnySelect
 
 

@@ -1,8 +1,8 @@
 """The ledger of one run over tenant-months: implements `UnitLedger` of `platform_assets/core/engine/ledger.py`.
 
 A cell is a unit, its row in `tenant_month_states` says who may work on it, over all runs. The rules are values:
-`tenant_claims.py` says who gets what, `platform_assets/tenants/transitions.py` what follows from an end. Questions and
-changes outside of a run are in `tenant_months.py`.
+`claims.py` says who gets what, `platform_assets/tenants/transitions.py` what follows from an end. Questions and
+changes outside of a run are in `months.py`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,6 +22,19 @@ from platform_assets.core.engine.units import (
     UnitState,
 )
 from platform_assets.core.processes.owner import MOST_DEATHS, is_dead
+from platform_assets.tenants.state.claims import ClaimRound, Refusal, Terms
+from platform_assets.tenants.state.outcomes import write_outcomes
+from platform_assets.tenants.state.rows import (
+    Cell,
+    count_running,
+    insert_months,
+    is_held,
+    is_one_of,
+    lock_months,
+    lock_tenants,
+    write_months,
+    write_tenants,
+)
 from platform_assets.tenants.tenant import (
     MonthStatus,
     Tenant,
@@ -33,19 +46,6 @@ from platform_assets.tenants.tenant import (
 from resources.state.columns import read_enum
 from resources.state.database import StateDatabase
 from resources.state.tables import tenant_month_states as states
-from resources.state.tenant_claims import ClaimRound, Refusal, Terms
-from resources.state.tenant_outcomes import write_outcomes
-from resources.state.tenant_rows import (
-    Cell,
-    count_running,
-    insert_months,
-    is_held,
-    is_one_of,
-    lock_months,
-    lock_tenants,
-    write_months,
-    write_tenants,
-)
 
 CELLS = 400
 """Cells per statement: two variables each, see `statements.CHUNK`."""
@@ -190,7 +190,7 @@ class SqlTenantLedger:
         """
         known = [outcome for outcome in outcomes if outcome.unit_id in self._cells]
         with self._database.write() as connection:
-            # The tenants first, and the clock under the locks: see `tenant_rows.py`.
+            # The tenants first, and the clock under the locks: see `rows.py`.
             tenants = lock_tenants(connection, {self._cells[o.unit_id][0] for o in known})
             held = {_name(month): month for month in lock_months(connection, *is_held(attempt))}
             taken = [outcome for outcome in known if outcome.unit_id in held]

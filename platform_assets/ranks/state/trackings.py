@@ -1,4 +1,4 @@
-"""Trackings in the state database: registered, listed, paused, ended. Their records are in `rank_histories.py`."""
+"""Trackings in the state database: registered, listed, paused, ended. Their records are in `histories.py`."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

@@ -40,6 +40,10 @@ from platform_assets.products.scan import Scanner, scan_batch
 from platform_assets.products.search_request import SearchRequest, check_keyword, check_searchable
 from platform_assets.products.searches import Searcher, answer_requests
 from platform_assets.products.source import ShopSource
+from platform_assets.products.state.failed_items import SqlFailedItems
+from platform_assets.products.state.known_products import SqlKnownProducts
+from platform_assets.products.state.search_ledger import SqlSearchLedger
+from platform_assets.products.state.search_requests import SqlSearchRequests
 from platform_assets.products.turns import SEARCHES, take_turn
 from platform_assets.settings import Settings
 from resources.caps.limits import Cap, shop_cap
@@ -48,13 +52,9 @@ from resources.shops.browser import BrowserShops
 from resources.shops.http import SHOP_ERRORS, HttpShops
 from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase
-from resources.state.failed_items import SqlFailedItems
-from resources.state.known_products import SqlKnownProducts
 from resources.state.leases import SqlLeases
 from resources.state.ledger import SqlLedger
 from resources.state.ledger_queries import LedgerQueries, UnitFilter
-from resources.state.search_ledger import SqlSearchLedger
-from resources.state.search_requests import SqlSearchRequests
 
 SKIP_LIMIT = 25
 """Failed products after which a batch ends: half of it, and the shop is down; the next run does the rest."""

@@ -9,8 +9,8 @@ from platform_assets.core.redrive import (
     count_failures,
     sum_by_cell,
 )
+from platform_assets.tenants.state.months import SqlTenantMonths
 from platform_assets.tenants.tenant import MonthStatus, TenantMonth, name_cell
-from resources.state.tenant_months import SqlTenantMonths
 
 PIPELINE = "tenants"
 
@@ -62,7 +62,7 @@ class TenantRedriver:
 
 
 def _describe(month: TenantMonth) -> Failure:
-    # As `tenant_outcomes.py` and `tenant_claims.py` write it: `kind: message`.
+    # As `outcomes.py` and `claims.py` write it: `kind: message`.
     kind, separator, message = (month.error_message or "").partition(": ")
     return Failure(
         _scope_of(month),

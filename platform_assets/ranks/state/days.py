@@ -1,6 +1,6 @@
 """Questions about the trackings and days of ranks for overviews: how many, how many of a day, what failed of it.
 
-Only reads. Records themselves are in `rank_histories.py`, units in `ledger.py`.
+Only reads. Records themselves are in `histories.py`, units in `ledger.py`.
 """
 
 from collections.abc import Sequence

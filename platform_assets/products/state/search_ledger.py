@@ -22,9 +22,9 @@ from platform_assets.core.engine.units import (
 )
 from platform_assets.core.processes.owner import is_dead
 from platform_assets.products.search_request import SEARCH_PIPELINE
+from platform_assets.products.state.search_requests import IS_OPEN
 from resources.state.columns import ForeignText, UtcDateTime, read_enum
 from resources.state.database import StateDatabase
-from resources.state.search_requests import IS_OPEN
 from resources.state.statements import split_chunks
 from resources.state.tables import search_requests as requests
 from resources.state.unit_statements import AnyRow, is_fault

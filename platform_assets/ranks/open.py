@@ -28,6 +28,8 @@ from platform_assets.ranks.search_page import (
     list_pages,
 )
 from platform_assets.ranks.source import PageSource
+from platform_assets.ranks.state.histories import SqlRankHistories
+from platform_assets.ranks.state.trackings import SqlTrackings, TrackingFilter
 from platform_assets.ranks.stored_page import note_wanted
 from platform_assets.ranks.tracking import RankRecord, Tracking, TrackingStatus, register
 from platform_assets.settings import Settings
@@ -39,8 +41,6 @@ from resources.state.cap_states import SqlCapStates
 from resources.state.database import StateDatabase
 from resources.state.leases import SqlLeases
 from resources.state.ledger import SqlLedger
-from resources.state.rank_histories import SqlRankHistories
-from resources.state.rank_trackings import SqlTrackings, TrackingFilter
 
 BROWSER_TIMEOUT_SECONDS = 30.0
 """Of one page in a browser, from its turn to its last byte."""

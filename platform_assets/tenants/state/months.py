@@ -1,6 +1,6 @@
 """Questions about tenant-months, and changes to them outside a run: reset by a person, given up when their run is gone.
 
-What a run does with its own cells is in `tenant_ledger.py`.
+What a run does with its own cells is in `ledger.py`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -12,13 +12,8 @@ from sqlalchemy import ColumnElement, func, select
 from platform_assets.core.errors import PermanentError
 from platform_assets.core.processes.owner import MOST_DEATHS, is_dead
 from platform_assets.tenants import transitions
-from platform_assets.tenants.tenant import MonthStatus, TenantMonth
-from resources.state.database import StateDatabase
-from resources.state.statements import CHUNK
-from resources.state.tables import tenant_month_states as states
-from resources.state.tables import tenants as tenant_rows
-from resources.state.tenant_claims import describe_loss, lose_month
-from resources.state.tenant_rows import (
+from platform_assets.tenants.state.claims import describe_loss, lose_month
+from platform_assets.tenants.state.rows import (
     MONTH_ORDER,
     SELECT_MONTHS,
     Cell,
@@ -32,6 +27,11 @@ from resources.state.tenant_rows import (
     write_months,
     write_tenants,
 )
+from platform_assets.tenants.tenant import MonthStatus, TenantMonth
+from resources.state.database import StateDatabase
+from resources.state.statements import CHUNK
+from resources.state.tables import tenant_month_states as states
+from resources.state.tables import tenants as tenant_rows
 
 IsGone = Callable[[TenantMonth], bool]
 

@@ -1,6 +1,6 @@
 """What the end of a tenant-month's attempt writes: its own row, its tenant's, and months that are new to a backfill.
 
-What follows from what is in `platform_assets/tenants/transitions.py`; who may write is for `tenant_ledger.py` to know.
+What follows from what is in `platform_assets/tenants/transitions.py`; who may write is for `ledger.py` to know.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ from sqlalchemy import Connection
 from platform_assets.core.engine.units import JsonObject, UnitOutcome, UnitState
 from platform_assets.core.months import month_of
 from platform_assets.tenants import transitions
-from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, TenantType
-from resources.state.tables import tenant_month_states as states
-from resources.state.tenant_claims import fail_month
-from resources.state.tenant_rows import (
+from platform_assets.tenants.state.claims import fail_month
+from platform_assets.tenants.state.rows import (
     Cell,
     insert_months,
     read_months,
     write_months,
     write_tenants,
 )
+from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, TenantType
+from resources.state.tables import tenant_month_states as states
 
 
 def write_outcomes(

@@ -22,7 +22,7 @@ from platform_assets.core.errors import PlatformError, RefusedError
 from platform_assets.core.processes.signals import restore_signals
 from platform_assets.services import Services
 from platform_assets.settings import load_settings, read_dotenv
-from resources.dagster.orchestration import open_orchestration
+from platform_assets.tenants.runs import open_runs
 from resources.logs import open_log
 
 STOP_SECONDS = 10
@@ -60,7 +60,7 @@ def _serve() -> None:
     host, port = _read_address(settings.api_url)
     open_log(settings.log_path)
     services = Services(settings)
-    app = build_app(services, open_orchestration(services.dagster_webserver))
+    app = build_app(services, open_runs(services.dagster_webserver))
     connections = Connections(settings.api_connections)
     # One process: totals, rates and the checks of health are shared within it. No access log: writes have their trail.
     uvicorn.run(

@@ -52,7 +52,7 @@ def build_app(services: Services, runs: RunDesk) -> FastAPI:
 
     Args:
         services: The adapters, and the settings that say who may do what.
-        runs: Dagster; `open_orchestration` makes the real one.
+        runs: Dagster; `open_runs` of `platform_assets/tenants/runs.py` makes the real one.
 
     Raises:
         RefusedError: kind `bad_setting`: the tokens of the settings cannot be read.

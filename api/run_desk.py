@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from resources.dagster.orchestration import PartitionChanges, RunInHand
+from platform_assets.tenants.runs import PartitionChanges, RunInHand
 
 
 class RunDesk(Protocol):
-    """Launches runs and tells of them; `Orchestration` of `resources/dagster/orchestration.py` is the real one.
+    """Launches runs and tells of them; `TenantRuns` of `platform_assets/tenants/runs.py` is the real one.
 
     All methods block and raise TransientError while Dagster does not answer.
     """

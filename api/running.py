@@ -6,9 +6,9 @@ from api.run_desk import RunDesk
 from api.schemas import RunningJobsOut, RunningMonthOut, RunOut
 from platform_assets.core.errors import PermanentError
 from platform_assets.services import Services
+from platform_assets.tenants.runs import RunInHand
 from platform_assets.tenants.state.tenants import SqlTenants
 from platform_assets.tenants.tenant import MonthStatus, Tenant, TenantMonth, TenantType, name_cell
-from resources.dagster.orchestration import RunInHand
 
 MOST_MONTHS = 500
 """Running months that one answer lists."""

@@ -20,11 +20,11 @@ from platform_assets.products.progress import DayProgress
 from platform_assets.ranks.daily import DAILY_PIPELINE
 from platform_assets.ranks.state.days import SqlRankDays
 from platform_assets.services import Services
+from platform_assets.tenants.runs import RunInHand
 from platform_assets.tenants.state.tenants import SqlTenants, TenantFilter
 from platform_assets.tenants.tenant import TenantType
 from resources.caps.limits import CAPS, Cap
 from resources.caps.state import CapState, load_state
-from resources.dagster.orchestration import RunInHand
 from resources.state.cap_states import SqlCapStates
 
 TICK_NOTE = "tenants/orchestrator"

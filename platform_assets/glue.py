@@ -10,16 +10,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
-from dagster._utils.warnings import disable_dagster_warnings
 from tqdm import tqdm
 
 from platform_assets.core.engine.units import FailedUnit, Progress, Report
 from platform_assets.core.errors import PlatformError, TransientError, is_platform_fault
 from platform_assets.core.findings import Finding
 from resources.alerts.outbox import Alerts
+from resources.dagster.private import CheckedMaterialization, disable_dagster_warnings
 
 LOG_SECONDS = 15.0
 """Least time between two progress lines in the run's log: each costs about 14 ms on SQLite."""
@@ -267,7 +264,7 @@ def tell_finding(
         description=finding.text,
         metadata=finding.numbers,
         partition=partition,
-        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+        target_materialization_data=CheckedMaterialization(
             run_id=found[0].run_id, storage_id=found[0].storage_id, timestamp=found[0].timestamp
         )
         if found

@@ -15,8 +15,9 @@ from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tenants.decide import describe, slice_lanes
 from platform_assets.tenants.glue import tell_missing
+from platform_assets.tenants.runs import CYCLE_JOB, TenantRuns, tag_cells
 from platform_assets.tenants.tenant import TenantMonth, name_cell
-from resources.dagster.orchestration import CYCLE_JOB, STARTED_BY_TAG, Orchestration, tag_cells
+from resources.dagster.orchestration import STARTED_BY_TAG
 from resources.dagster.run_ends import find_fault
 from resources.dagster.runs import fail_dead_runs
 
@@ -38,7 +39,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
     ) -> dg.SensorResult | dg.SkipReason:
         with explained_failures():
-            runs = Orchestration(context.instance, settings.dagster_url)
+            runs = TenantRuns(context.instance, settings.dagster_url)
             _give_back_stale(context, services, runs)  # they would count against the limit
             if (
                 reason := find_fault(context.instance, CYCLE_JOB, services.clock.now())
@@ -70,7 +71,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     def stale(
         context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
     ) -> dg.SkipReason:
-        runs = Orchestration(context.instance, settings.dagster_url)
+        runs = TenantRuns(context.instance, settings.dagster_url)
         with explained_failures():
             expired, ended = _give_back_stale(context, services, runs)
             told = tell_missing(context.instance, services, runs.is_going_on)
@@ -89,7 +90,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
     ) -> dg.SkipReason:
         with explained_failures():
-            runs = Orchestration(context.instance, settings.dagster_url)
+            runs = TenantRuns(context.instance, settings.dagster_url)
             changes = runs.sync_partitions(services.tenants.ids())
         return dg.SkipReason(
             f"added {len(changes.added)}, removed {len(changes.removed)}, kept for a running backfill: "
@@ -100,7 +101,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def _give_back_stale(
-    context: dg.SensorEvaluationContext, services: Services, runs: Orchestration
+    context: dg.SensorEvaluationContext, services: Services, runs: TenantRuns
 ) -> tuple[list[TenantMonth], set[str]]:
     """Gives back tenant-months that nobody works on, and ends their runs; the months, and the ids of the runs."""
     expired = services.tenant_months.expire(
@@ -116,7 +117,7 @@ def _give_back_stale(
     return expired, ended
 
 
-def _end(runs: Orchestration, run_id: str, log: logging.Logger) -> None:
+def _end(runs: TenantRuns, run_id: str, log: logging.Logger) -> None:
     """Asks a run to end. Where its code server is gone the run is CANCELING, and Dagster's monitoring does the rest."""
     try:
         runs.terminate(run_id)

@@ -14,7 +14,6 @@ from pathlib import Path
 import dagster as dg
 import msgspec
 from dagster import DagsterRunStatus, RunsFilter
-from dagster._core.instance.ref import InstanceRef
 
 from benchmarks.backfilling.job import READY, Job, Measured
 from benchmarks.backfilling.one_run import find_last_told, measure_window
@@ -135,7 +134,7 @@ def measure_daemon(world: World, home: Home) -> Row:
     command = [program("dagster-daemon"), "run", "-w", str(ROOT / "workspace.yaml")]
     log = home.folder / "daemon.log"
     started_at = services.clock.now()
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home.dagster_home))) as instance:
+    with dg.DagsterInstance.from_config(str(home.dagster_home)) as instance:
         with ProcessTree(command, environment, log) as tree:
             _wait_until(lambda: _is_complete(services, world), services, tree, log)
             _wait_until(lambda: not _count(instance, _UNFINISHED), services, tree, log)
@@ -169,7 +168,7 @@ def judge(world: World, records: int) -> str:
 
 def judge_dagster(world: World, home: Home) -> str:
     """`exact`, or how many of the cells Dagster shows for one of the assets."""
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home.dagster_home))) as instance:
+    with dg.DagsterInstance.from_config(str(home.dagster_home)) as instance:
         for key in MONTH_NUMBERS:
             shown = len(instance.get_materialized_partitions(key))
             if shown != world.cell_count:

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from cProfile import Profile
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.execution.api import execute_run
 
 from benchmarks.backfilling.job import Job, Measured, Watch, serve
 from platform_assets.definitions import build_definitions
 from platform_assets.services import Services
 from platform_assets.tenants.glue import SUMMARY
 from platform_assets.tenants.tenant import TenantMonth
+from resources.dagster.private import InMemoryJob, execute_run
 
 PROFILE = "--profile"
 """Option: writes what cProfile saw of the step's own thread to the path that follows."""

@@ -28,7 +28,6 @@ from pathlib import Path
 import httpx
 import sqlalchemy as sa
 from dagster import DagsterRunStatus, RunsFilter
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 
 from benchmarks.backfilling.sources import ROOT, register_all, write_world
 from benchmarks.backfilling.storage import POSTGRESQL, SQLITE, Home, execute, open_home, program
@@ -43,6 +42,7 @@ from benchmarks.tables import format_table
 from platform_assets.services import Services
 from platform_assets.tenants.glue import MONTH_NUMBERS
 from platform_assets.tenants.tenant import MonthStatus, name_cell
+from resources.dagster.private import BULK_ACTION_TERMINAL_STATUSES
 from sandbox.tenants.truth import Truth, read_truth
 
 TENANTS, MONTHS, EVENTS = 5, 10, 3_000

@@ -9,10 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
-    DATA_VERSION_TAG,
-    extract_data_version_from_entry,
-)
 
 from platform_assets.core.engine.units import FailedUnit
 from platform_assets.core.errors import PermanentError
@@ -40,6 +36,7 @@ from platform_assets.tags.quality import (
 from platform_assets.tags.shards.result import TableResult, TableState
 from platform_assets.tags.shards.run import IgnoredObjects, JobProgress, ShardOutcome
 from resources.dagster.materializations import tell_materializations
+from resources.dagster.private import DATA_VERSION_TAG, extract_data_version_from_entry
 
 DICTIONARY = dg.AssetKey(["tags", "dictionary"])
 CONVERTED = dg.AssetKey(["tags", "converted"])

@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
-from dagster._core.storage.tags import RETRY_NUMBER_TAG
+from dagster import DagsterEvent
 
 from platform_assets.core.engine.units import (
     FailedUnit,
@@ -42,6 +41,7 @@ from platform_assets.tenants.tenant import (
 )
 from resources.dagster.materializations import tell_materializations
 from resources.dagster.orchestration import Orchestration
+from resources.dagster.private import RETRY_NUMBER_TAG, AssetMaterializationPlannedData
 
 EVENTS = dg.AssetKey(["tenants", "events"])
 PROFILES = dg.AssetKey(["tenants", "customer_profiles"])

@@ -13,10 +13,13 @@ import time
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster import DagsterEvent, EventLogEntry
-from dagster._core.events import DagsterEventType, StepMaterializationData
-from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster import DagsterEvent, DagsterEventType, EventLogEntry
+
+from resources.dagster.private import (
+    SqlEventLogStorageTable,
+    SqliteEventLogStorage,
+    StepMaterializationData,
+)
 
 StepContext = dg.AssetExecutionContext | dg.OpExecutionContext
 

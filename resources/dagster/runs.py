@@ -13,13 +13,15 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
-from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from platform_assets.core.processes.owner import describe_owner, is_dead, is_pid_dead
+from resources.dagster.private import (
+    GRPC_INFO_TAG,
+    ExecutionPlan,
+    PlanOrchestrationContext,
+    RetryMode,
+    StepDependencyConfig,
+)
 
 OWNER_TAG = ".dagster/sluice_owner"
 """The run and the process that works on it; a run that repeats another inherits its tags, so the id is part of it.

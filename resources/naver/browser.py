@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platform_assets.core.clock import Clock
-from platform_assets.ranks.search_page import PageHost, SearchPage
 from resources.browser.hosts import host_of
 from resources.browser.messages import BrowserPolicy
 from resources.browser.pool import BrowserPool
@@ -14,7 +13,7 @@ from resources.caps.gate import Gate
 from resources.caps.limiter import CapGate
 from resources.caps.state import CapStates
 from resources.http.network import Network
-from resources.naver.http import PAGE_ERRORS, NaverHosts
+from resources.naver.http import PAGE_ERRORS, NaverHosts, NaverPage
 
 RECYCLE_AFTER = 50
 """Pages of results are large: a context is opened afresh after so many."""
@@ -56,7 +55,7 @@ class NaverBrowser:
             table=PAGE_ERRORS,
         )
         async with AsyncExitStack() as stack:
-            gates: dict[PageHost, Gate] = {
+            gates: dict[str, Gate] = {
                 host: await stack.enter_async_context(CapGate(cap, self.states))
                 for host, cap in self.hosts.caps.items()
             }
@@ -67,10 +66,10 @@ class NaverBrowser:
 
 
 class NaverBrowserPages:
-    """Naver's hosts in an open browser; satisfies `PageSource` of `platform_assets/ranks/source.py`."""
+    """Naver's hosts in an open browser."""
 
     def __init__(
-        self, urls: Mapping[PageHost, str], pool: BrowserPool, gates: Mapping[PageHost, Gate]
+        self, urls: Mapping[str, str], pool: BrowserPool, gates: Mapping[str, Gate]
     ) -> None:
         self._urls = urls
         self._pool = pool
@@ -81,15 +80,19 @@ class NaverBrowserPages:
         """Most memory that the browser has held so far, all of its processes together."""
         return self._pool.stats().peak_bytes
 
-    async def fetch(self, page: SearchPage) -> bytes:
-        """See `PageSource.fetch`: the document after its scripts."""
+    async def fetch(self, page: NaverPage) -> bytes:
+        """The document of a page, after its scripts.
+
+        Raises:
+            PlatformError: By `PAGE_ERRORS`.
+        """
         url = self._urls[page.host].rstrip("/") + page.path
         headers = {"accept-language": "ko-KR,ko;q=0.9"}
         fetched = await self._pool.fetch(url, headers=headers, gate=self._gates[page.host])
         return fetched.body
 
-    def slow_down(self, host: PageHost, seconds: float) -> None:
-        """See `PageSource.slow_down`."""
+    def slow_down(self, host: str, seconds: float) -> None:
+        """Leaves a host alone for a while, in all processes."""
         self._gates[host].throttled(seconds)
 
 

@@ -1,6 +1,6 @@
 """Naver's pages and its Open API over HTTP, each host under a cap of its own.
 
-Which page is asked for and what is done with it is `platform_assets/ranks`; pages in a browser are `browser.py`.
+Which page is asked for and what is done with it is for whoever asks; pages in a browser are `browser.py`.
 """
 
 import random
@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import cycle
+from typing import Protocol
 
 import httpx
 from pydantic import SecretStr
@@ -15,7 +16,6 @@ from pydantic import SecretStr
 from platform_assets.core.clock import Clock
 from platform_assets.core.engine.retry import RetryPolicy
 from platform_assets.core.errors import RefusedError
-from platform_assets.ranks.search_page import PageHost, SearchPage
 from resources.caps.gate import Gate
 from resources.caps.limiter import CapGate
 from resources.caps.limits import Cap
@@ -25,10 +25,13 @@ from resources.http.errors import DEFAULT_TABLE, Action, Rule
 from resources.http.messages import HttpRequest
 from resources.http.network import Network
 
-CAP_NAMES: Mapping[PageHost, str] = {
-    PageHost.SEARCH: "naver_search",
-    PageHost.MAP: "naver_map",
-    PageHost.OPENAPI: "naver_openapi",
+SEARCH, MAP, OPENAPI = "search", "map", "openapi"
+"""Naver's hosts, each with a pace of its own."""
+
+CAP_NAMES: Mapping[str, str] = {
+    SEARCH: "naver_search",
+    MAP: "naver_map",
+    OPENAPI: "naver_openapi",
 }
 
 _SLOWER = (
@@ -86,6 +89,20 @@ ONE_TRY = RetryPolicy(attempts=1)
 """A page is tried again by the engine, a minute later and without holding a place."""
 
 
+class NaverPage(Protocol):
+    """What is asked for."""
+
+    @property
+    def host(self) -> str:
+        """`SEARCH`, `MAP` or `OPENAPI`."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Path and query."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class NaverCredentials:
     """Of an application at Naver's developer centre."""
@@ -104,8 +121,8 @@ class NaverHosts:
         credentials: For the Open API; None where it is not used.
     """
 
-    urls: Mapping[PageHost, str]
-    caps: Mapping[PageHost, Cap]
+    urls: Mapping[str, str]
+    caps: Mapping[str, Cap]
     credentials: NaverCredentials | None = None
 
 
@@ -139,8 +156,8 @@ class NaverHttp:
             RefusedError: kind `bad_setting`: the Open API is to be used and there are no credentials.
         """
         async with AsyncExitStack() as stack:
-            clients: dict[PageHost, HttpClient] = {}
-            gates: dict[PageHost, Gate] = {}
+            clients: dict[str, HttpClient] = {}
+            gates: dict[str, Gate] = {}
             for host, cap in self.hosts.caps.items():
                 gate = await stack.enter_async_context(CapGate(cap, self.states))
                 client = HttpClient(
@@ -148,7 +165,7 @@ class NaverHttp:
                     policy=replace(
                         self.policy,
                         retry=ONE_TRY,
-                        table=OPENAPI_ERRORS if host is PageHost.OPENAPI else PAGE_ERRORS,
+                        table=OPENAPI_ERRORS if host == OPENAPI else PAGE_ERRORS,
                     ),
                     headers=self._list_headers(host),
                     transport=self.transport,
@@ -161,9 +178,9 @@ class NaverHttp:
             self.draw.shuffle(agents)
             yield NaverPages(self.hosts.urls, clients, gates, agents)
 
-    def _list_headers(self, host: PageHost) -> dict[str, str]:
-        if host is not PageHost.OPENAPI:
-            referer = "https://map.naver.com/" if host is PageHost.MAP else "https://www.naver.com/"
+    def _list_headers(self, host: str) -> dict[str, str]:
+        if host != OPENAPI:
+            referer = "https://map.naver.com/" if host == MAP else "https://www.naver.com/"
             return {"accept-language": "ko-KR,ko;q=0.9", "referer": referer}
         known = self.hosts.credentials
         if known is None or not known.client_id:
@@ -178,13 +195,13 @@ class NaverHttp:
 
 
 class NaverPages:
-    """Naver's hosts, open; satisfies `PageSource` of `platform_assets/ranks/source.py`."""
+    """Naver's hosts, open."""
 
     def __init__(
         self,
-        urls: Mapping[PageHost, str],
-        clients: Mapping[PageHost, HttpClient],
-        gates: Mapping[PageHost, Gate],
+        urls: Mapping[str, str],
+        clients: Mapping[str, HttpClient],
+        gates: Mapping[str, Gate],
         agents: Sequence[str],
     ) -> None:
         self._urls = urls
@@ -192,16 +209,20 @@ class NaverPages:
         self._gates = gates
         self._agents = cycle(agents)
 
-    async def fetch(self, page: SearchPage) -> bytes:
-        """See `PageSource.fetch`."""
+    async def fetch(self, page: NaverPage) -> bytes:
+        """The body of a page, as received.
+
+        Raises:
+            PlatformError: By `PAGE_ERRORS`, or `OPENAPI_ERRORS`.
+        """
         url = self._urls[page.host].rstrip("/") + page.path
         # The Open API knows its application; the pages' agents take turns.
-        headers = {} if page.host is PageHost.OPENAPI else {"user-agent": next(self._agents)}
+        headers = {} if page.host == OPENAPI else {"user-agent": next(self._agents)}
         reply = await self._clients[page.host].send(
             HttpRequest("GET", url, headers=headers, label="naver")
         )
         return reply.content
 
-    def slow_down(self, host: PageHost, seconds: float) -> None:
-        """See `PageSource.slow_down`."""
+    def slow_down(self, host: str, seconds: float) -> None:
+        """Leaves a host alone for a while, in all processes."""
         self._gates[host].throttled(seconds)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.errors import PermanentError
-from platform_assets.products.platform import PageRequest, ShopPlatform
 from resources.browser.hosts import host_of
 from resources.browser.messages import BrowserPolicy
 from resources.browser.pool import BrowserPool
@@ -15,7 +14,7 @@ from resources.caps.limiter import CapGate
 from resources.caps.limits import Cap
 from resources.caps.state import CapStates
 from resources.http.network import Network
-from resources.shops.http import NOTHING_THERE, find_host, make_table
+from resources.shops.http import NOTHING_THERE, Shop, ShopRequest, find_host, make_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class BrowserShops:
 
     @asynccontextmanager
     async def open(
-        self, platform: ShopPlatform, cap: Cap, url: str | None = None
+        self, platform: Shop, cap: Cap, url: str | None = None
     ) -> AsyncGenerator["BrowserShop"]:
         """A shop under its cap, in a browser with a page per open request; both are closed at the end.
 
@@ -66,7 +65,7 @@ class BrowserShops:
 
 
 class BrowserShop:
-    """A shop that is open; satisfies `ShopSource` of `platform_assets/products/source.py`."""
+    """A shop that is open."""
 
     def __init__(
         self, name: str, hosts: Mapping[str, str], pool: BrowserPool, gate: CapGate
@@ -81,8 +80,12 @@ class BrowserShop:
         """Most memory that the browser has held so far, all of its processes together."""
         return self._pool.stats().peak_bytes
 
-    async def fetch(self, request: PageRequest) -> bytes | None:
-        """See `ShopSource.fetch`."""
+    async def fetch(self, request: ShopRequest) -> bytes | None:
+        """The document of a page, or the reply that its script fetched; None where nothing is there (404, 410).
+
+        Raises:
+            PlatformError: By the table of errors.
+        """
         url = find_host(self._name, self._hosts, request) + request.path
         capture = None if request.capture is None else request.captures
         try:
@@ -96,7 +99,7 @@ class BrowserShop:
         return fetched.body
 
     def slow_down(self, seconds: float) -> None:
-        """See `ShopSource.slow_down`."""
+        """Leaves the shop alone for a while, in all processes."""
         self._gate.throttled(seconds)
 
 

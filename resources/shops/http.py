@@ -4,12 +4,12 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import httpx
 
 from platform_assets.core.clock import Clock
 from platform_assets.core.errors import PermanentError, RefusedError, TransientError
-from platform_assets.products.platform import PageRequest, ShopPlatform
 from resources.caps.limiter import CapGate
 from resources.caps.limits import Cap
 from resources.caps.state import CapStates
@@ -23,6 +23,67 @@ BLOCKED = "blocked"
 
 NOTHING_THERE = "not_found"
 """Kind of the error that 404 and 410 become."""
+
+
+class ShopRequest(Protocol):
+    """One request of a shop."""
+
+    @property
+    def method(self) -> str:
+        """GET or POST; a browser only does GET."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """Key of the shop's hosts."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """From the host's base URL, with its query, quoted."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Beyond what the client sends anyway."""
+        ...
+
+    @property
+    def body(self) -> Mapping[str, Any] | None:
+        """Sent as JSON; None for no body."""
+        ...
+
+    @property
+    def capture(self) -> str | None:
+        """Of a browser: None for the document, otherwise what `captures` looks for."""
+        ...
+
+    def captures(self, url: str) -> bool:
+        """Whether the reply that a page's own script fetches from this URL is the one to read."""
+        ...
+
+
+class Shop(Protocol):
+    """What a client must know of a shop."""
+
+    @property
+    def name(self) -> str:
+        """As messages say it."""
+        ...
+
+    @property
+    def hosts(self) -> Mapping[str, str]:
+        """Key -> base URL."""
+        ...
+
+    def find_challenge(self, status: int, headers: Mapping[str, str], body: bytes) -> str | None:
+        """The sign by which a reply is a block page, in words; None if it is none."""
+        ...
+
+    def to_utf8(self, body: bytes, content_type: str) -> bytes:
+        """A page in UTF-8, whatever it came in."""
+        ...
+
 
 _SLOWER = "The shop blocks us: lower the cap of this shop, and redrive its batches later."
 _BAD_REQUEST = Rule(
@@ -56,7 +117,7 @@ shown, its request is not understood. Only refused credentials (401) and a block
 it by) are everybody's."""
 
 
-def make_table(platform: ShopPlatform, table: ErrorTable = SHOP_ERRORS) -> ErrorTable:
+def make_table(platform: Shop, table: ErrorTable = SHOP_ERRORS) -> ErrorTable:
     """The table for one shop: what is a block without a 403 is known by the platform."""
 
     def recognize(status: int, headers: Mapping[str, str], body: bytes) -> Rule | None:
@@ -91,7 +152,7 @@ class HttpShops:
 
     @asynccontextmanager
     async def open(
-        self, platform: ShopPlatform, cap: Cap, url: str | None = None
+        self, platform: Shop, cap: Cap, url: str | None = None
     ) -> AsyncGenerator["HttpShop"]:
         """A shop under its cap; closed at the end.
 
@@ -115,18 +176,22 @@ class HttpShops:
 
 
 class HttpShop:
-    """A shop that is open; satisfies `ShopSource` of `platform_assets/products/source.py`."""
+    """A shop that is open."""
 
     def __init__(
-        self, platform: ShopPlatform, hosts: Mapping[str, str], client: HttpClient, gate: CapGate
+        self, platform: Shop, hosts: Mapping[str, str], client: HttpClient, gate: CapGate
     ) -> None:
         self._platform = platform
         self._hosts = hosts
         self._client = client
         self._gate = gate
 
-    async def fetch(self, request: PageRequest) -> bytes | None:
-        """See `ShopSource.fetch`."""
+    async def fetch(self, request: ShopRequest) -> bytes | None:
+        """A page in UTF-8; None where nothing is there (404, 410).
+
+        Raises:
+            PlatformError: By the table of errors.
+        """
         try:
             reply = await self._client.send(self._describe(request))
         except PermanentError as error:
@@ -136,10 +201,10 @@ class HttpShop:
         return self._platform.to_utf8(reply.content, reply.headers.get("content-type", ""))
 
     def slow_down(self, seconds: float) -> None:
-        """See `ShopSource.slow_down`."""
+        """Leaves the shop alone for a while, in all processes."""
         self._gate.throttled(seconds)
 
-    def _describe(self, request: PageRequest) -> HttpRequest:
+    def _describe(self, request: ShopRequest) -> HttpRequest:
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False)
         json_header = {} if body is None else {"content-type": "application/json"}
         return HttpRequest(
@@ -161,7 +226,7 @@ def _check_whole(reply: HttpReply) -> None:
         raise TransientError(f"the reply is cut off: it ends with {body[-20:]!r}", kind="truncated")
 
 
-def find_host(name: str, hosts: Mapping[str, str], request: PageRequest) -> str:
+def find_host(name: str, hosts: Mapping[str, str], request: ShopRequest) -> str:
     """The base URL that a request of a shop names.
 
     Raises:

@@ -50,6 +50,7 @@ LAYERS = (
     ("platform_assets/**/checks.py", Layer.GLUE),
     ("platform_assets/**/jobs.py", Layer.GLUE),
     ("platform_assets/**/glue.py", Layer.GLUE),
+    ("platform_assets/*/runs.py", Layer.GLUE),
     ("platform_assets/core/**", Layer.CORE),
     ("platform_assets/*/state/**", Layer.STATE),
     ("platform_assets/*/**", Layer.DOMAIN),
@@ -86,9 +87,6 @@ ALLOWED = {
     Layer.DOMAIN: ("platform_assets.core",),
     Layer.RESOURCE: (
         "platform_assets.core",
-        # What shops and Naver are asked with, until their clients speak of hosts and requests alone.
-        "platform_assets.products.platform",
-        "platform_assets.ranks.search_page",
         "resources",
         "migrations",
     ),
@@ -116,7 +114,7 @@ ADVICE = {
     Layer.ENTRY: "What only tests or benchmarks need belongs there",
     Layer.SANDBOX: "The sandbox speaks the wire format by itself, or it would agree with our mistakes",
 }
-EDGES = frozenset({"assets", "checks", "glue", "jobs", "open", "state"})
+EDGES = frozenset({"assets", "checks", "glue", "jobs", "open", "runs", "state"})
 DRAWERS = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"})
 
 

@@ -19,6 +19,17 @@ def test_the_walk_sees_the_tree() -> None:
     assert not [path for path in paths if ".venv" in path]
 
 
+def test_private_parts_of_dagster_are_imported_in_one_place() -> None:
+    """The webserver's command line is replaced where it starts."""
+    found = {
+        str(module.path)
+        for module in read_modules(ROOT)
+        for _, name in module.imports()
+        if name.startswith("dagster._") and module.path.parts[0] != "tests"
+    }
+    assert found == {"resources/dagster/private.py", "platform_assets/webserver/__main__.py"}
+
+
 VIOLATIONS = [
     ("platform_assets/core/engine/run.py", "import dagster as dg", "Dagster is for glue"),
     ("platform_assets/games/plan.py", "from dagster import asset", "Dagster is for glue"),

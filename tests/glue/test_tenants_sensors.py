@@ -19,8 +19,9 @@ from structlog.testing import capture_logs
 from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.processes.owner import MOST_DEATHS, describe_owner
 from platform_assets.tenants.glue import MONTH_NUMBERS, SUMMARY
+from platform_assets.tenants.runs import CELLS_TAG, TENANTS_TAG
 from platform_assets.tenants.tenant import MonthStatus
-from resources.dagster.orchestration import CELLS_TAG, STARTED_BY_TAG, TENANTS_TAG
+from resources.dagster.orchestration import STARTED_BY_TAG
 from resources.dagster.runs import OWNER_TAG
 from tests.glue.tenants_rig import Rig, cells_of, cycle_config, range_tags
 from tests.glue.tenants_shops import MONTHS, write_shops

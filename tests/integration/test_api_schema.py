@@ -24,8 +24,8 @@ from schemathesis.specs.openapi.checks import (
 from api.app import build_app
 from platform_assets.services import Services
 from platform_assets.settings import Settings
+from platform_assets.tenants.runs import RunInHand
 from platform_assets.tenants.tenant import TenantType
-from resources.dagster.orchestration import RunInHand
 from tests.conftest import find_seed
 from tests.fakes.clock import FakeClock
 from tests.integration.api_rig import OPERATE, READ, TOKENS, free_port

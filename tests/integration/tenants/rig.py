@@ -23,8 +23,8 @@ from benchmarks.checking import open_instance
 from platform_assets.services import Services
 from platform_assets.settings import Settings
 from platform_assets.tenants.registration import plan_tenant
+from platform_assets.tenants.runs import TENANT_PARTITIONS
 from platform_assets.tenants.tenant import SourceSettings, TenantType
-from resources.dagster.orchestration import TENANT_PARTITIONS
 from sandbox.tenants.command import main as write_sandbox
 from sandbox.tenants.listing import ListedTenant, read_list
 from tests.integration.tenants.processes import Found, Session

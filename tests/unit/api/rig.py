@@ -8,9 +8,9 @@ from platform_assets.core.engine.units import Attempt, UnitOutcome, UnitState
 from platform_assets.core.errors import TransientError
 from platform_assets.services import Services
 from platform_assets.tenants.registration import plan_tenant
+from platform_assets.tenants.runs import PartitionChanges, RunInHand
 from platform_assets.tenants.state.ledger import SqlTenantLedger
 from platform_assets.tenants.tenant import SourceSettings, TenantType, name_cell
-from resources.dagster.orchestration import PartitionChanges, RunInHand
 from resources.state.audit import AuditEntry, SqlAudit
 from tests.fakes.clock import START
 

@@ -22,14 +22,14 @@ from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy.exc import OperationalError
 
 from platform_assets.core.errors import RefusedError, TransientError
-from resources.dagster.orchestration import (
+from platform_assets.tenants.runs import (
     CELLS_TAG,
-    LAUNCH_TAG,
     TAG_LENGTH,
-    Orchestration,
     PartitionChanges,
+    TenantRuns,
     tag_cells,
 )
+from resources.dagster.orchestration import LAUNCH_TAG
 from resources.dagster.webserver import DagsterWebserver, LaunchUnknownError
 
 URL = "http://dagster:3000"
@@ -79,8 +79,8 @@ class Webserver(httpx.AsyncBaseTransport):
         return self.launch(asked["variables"]["params"])
 
 
-def orchestrate(instance: dg.DagsterInstance, webserver: Webserver | None = None) -> Orchestration:
-    return Orchestration(instance, DagsterWebserver(URL, webserver or Webserver()))
+def orchestrate(instance: dg.DagsterInstance, webserver: Webserver | None = None) -> TenantRuns:
+    return TenantRuns(instance, DagsterWebserver(URL, webserver or Webserver()))
 
 
 def test_a_launch_names_the_job_the_cells_and_the_tags(instance: dg.DagsterInstance):
@@ -355,7 +355,7 @@ def test_an_instance_that_cannot_be_opened_is_tried_again(instance: dg.DagsterIn
             raise failures.pop()
         return instance
 
-    runs = Orchestration(open_instance, DagsterWebserver(URL, Webserver()))
+    runs = TenantRuns(open_instance, DagsterWebserver(URL, Webserver()))
     with pytest.raises(TransientError, match="connection refused") as caught:
         runs.runs_in_hand()
     assert caught.value.kind == "dagster_storage"

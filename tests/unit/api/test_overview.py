@@ -10,8 +10,8 @@ from api.health import HealthChecks
 from api.problems import KINDS
 from platform_assets.core.errors import TransientError
 from platform_assets.services import Services
+from platform_assets.tenants.runs import RunInHand
 from platform_assets.tenants.tenant import TenantType
-from resources.dagster.orchestration import RunInHand
 from resources.state.cap_states import SqlCapStates
 from tests.fakes.clock import START, FakeClock
 from tests.unit.api.rig import (

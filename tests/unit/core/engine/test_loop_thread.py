@@ -380,8 +380,17 @@ def test_an_interrupt_while_nothing_is_emitted_ends_the_work():
     assert work.ended
 
 
-def test_sigterm_that_nobody_handles_is_an_interrupt_within_the_block_only():
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+@pytest.fixture
+def on_sigterm() -> Iterator[Callable[[Any], None]]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield lambda handler: signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_that_nobody_handles_is_an_interrupt_within_the_block_only(
+    on_sigterm: Callable[[Any], None],
+):
+    on_sigterm(signal.SIG_DFL)
     work = Endless()
 
     def run() -> None:
@@ -395,16 +404,13 @@ def test_sigterm_that_nobody_handles_is_an_interrupt_within_the_block_only():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-@pytest.mark.usefixtures("on_signal")
-def test_sigterm_that_somebody_handles_stays_as_it_is():
-    handler = signal.getsignal(signal.SIGUSR1)
-    before = signal.signal(signal.SIGTERM, handler)
-    try:
-        with LoopThread():
-            assert signal.getsignal(signal.SIGTERM) is handler
-        assert signal.getsignal(signal.SIGTERM) is handler
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def test_sigterm_that_somebody_handles_stays_as_it_is(on_sigterm: Callable[[Any], None]):
+    def handle(_number: int, _frame: FrameType | None) -> None: ...
+
+    on_sigterm(handle)
+    with LoopThread():
+        assert signal.getsignal(signal.SIGTERM) is handle
+    assert signal.getsignal(signal.SIGTERM) is handle
 
 
 # Sources.

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from platform_assets.core.errors import PermanentError, PlatformError, RefusedError, TransientError
 from platform_assets.ranks.result_page import RankType, Surface
 from platform_assets.ranks.search_page import PageHost, SearchPage, build_page
-from resources.caps.limits import find_cap
+from resources.caps.limits import Cap, find_cap
 from resources.naver.http import CAP_NAMES, USER_AGENTS, NaverCredentials, NaverHosts, NaverHttp
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_caps import MemoryCapStates
@@ -20,7 +20,7 @@ from tests.fakes.virtual_time import run_virtual
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
-URLS = {
+URLS: dict[str, str] = {
     PageHost.SEARCH: "https://search.naver.com",
     PageHost.MAP: "https://pcmap.place.naver.com/",
     PageHost.OPENAPI: "https://openapi.naver.com",
@@ -35,7 +35,7 @@ def make_naver(
     hosts: tuple[PageHost, ...] = (PageHost.SEARCH, PageHost.MAP),
     credentials: NaverCredentials | None = None,
 ) -> NaverHttp:
-    caps = {host: find_cap(CAP_NAMES[host]) for host in hosts}
+    caps: dict[str, Cap] = {host: find_cap(CAP_NAMES[host]) for host in hosts}
     states = MemoryCapStates(lambda: asyncio.get_running_loop().time() + 1_000_000)
     return NaverHttp(
         NaverHosts(URLS, caps, credentials), states, FakeClock(), httpx.MockTransport(answer)

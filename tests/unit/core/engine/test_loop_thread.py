@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -381,14 +382,14 @@ def test_an_interrupt_while_nothing_is_emitted_ends_the_work():
 
 
 @pytest.fixture
-def on_sigterm() -> Iterator[Callable[[Any], None]]:
+def on_sigterm() -> Iterator[Callable[[Any], object]]:
     before = signal.getsignal(signal.SIGTERM)
-    yield lambda handler: signal.signal(signal.SIGTERM, handler)
+    yield partial(signal.signal, signal.SIGTERM)
     signal.signal(signal.SIGTERM, before)
 
 
 def test_sigterm_that_nobody_handles_is_an_interrupt_within_the_block_only(
-    on_sigterm: Callable[[Any], None],
+    on_sigterm: Callable[[Any], object],
 ):
     on_sigterm(signal.SIG_DFL)
     work = Endless()
@@ -404,7 +405,7 @@ def test_sigterm_that_nobody_handles_is_an_interrupt_within_the_block_only(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_sigterm_that_somebody_handles_stays_as_it_is(on_sigterm: Callable[[Any], None]):
+def test_sigterm_that_somebody_handles_stays_as_it_is(on_sigterm: Callable[[Any], object]):
     def handle(_number: int, _frame: FrameType | None) -> None: ...
 
     on_sigterm(handle)

@@ -1,4 +1,4 @@
-"""Frozen names that were removed or changed on purpose.
+"""Frozen names, keys and contents of objects that were removed or changed on purpose.
 
 The golden files keep what was. A line here allows the difference at its place and under it, and says why:
 
